@@ -1,0 +1,138 @@
+package auth
+
+import (
+	"crypto/hkdf"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"strings"
+	"time"
+
+	"switchboard/shared/problem"
+	"switchboard/shared/tenant"
+	"switchboard/shared/tenant/internal/scope"
+)
+
+// Kind is a kind of credential.
+type Kind string
+
+// The kinds of credential, by the prefix of their text.
+const (
+	SecretKey   Kind = "sk" // a company's server; <sk>_<keyId>_<secret>
+	Publishable Kind = "pk" // asks for a widget token; pk_<keyId>, no secret
+	OperatorKey Kind = "op" // the platform's owner; op_<keyId>_<secret>
+)
+
+// Credential is what the directory knows of one key. It never holds the secret.
+type Credential struct {
+	ID      string            `json:"id"`
+	Kind    Kind              `json:"kind"`
+	Project string            `json:"project,omitempty"` // "" for an operator key
+	Name    string            `json:"name,omitempty"`    // what a person calls it
+	Hash    []byte            `json:"hash,omitempty"`    // keyed hash of the whole text
+	Can     tenant.Capability `json:"can"`
+	Role    tenant.Role       `json:"role"`
+	Created time.Time         `json:"created"`
+	Expires time.Time         `json:"expires,omitzero"`
+	Revoked time.Time         `json:"revoked,omitzero"`
+}
+
+// live reports whether the credential holds at the time.
+func (c Credential) live(now time.Time) bool {
+	return c.Revoked.IsZero() && (c.Expires.IsZero() || now.Before(c.Expires))
+}
+
+// scope mints what the credential may do. An operator key has no project and so
+// no Scope: it opens no company's data.
+func (c Credential) scope() (tenant.Scope, error) {
+	kinds := map[Kind]scope.Kind{SecretKey: scope.SecretKey, Publishable: scope.Publishable}
+	id, err := tenant.ParseID(c.Project)
+	if err != nil || kinds[c.Kind] == scope.NoCredential {
+		return tenant.Scope{}, problem.New(problem.Forbidden, "auth.scope", "This kind of credential may not do that.")
+	}
+	return scope.Mint(scope.Grant{
+		Project: id, Credential: c.ID, Kind: kinds[c.Kind], Role: c.Role, Can: c.Can,
+	}), nil
+}
+
+// Secret is a credential's text. It prints as [redacted]; Reveal is for the one
+// moment it is shown to its owner.
+type Secret struct{ text string }
+
+// Reveal returns the credential's text.
+func (s Secret) Reveal() string { return s.text }
+
+// String hides the text from logs.
+func (Secret) String() string { return "[redacted]" }
+
+// idAlphabet is Crockford's base 32 in lower case: no i, l, o, u.
+const idAlphabet = "0123456789abcdefghjkmnpqrstvwxyz"
+
+// random returns n characters of idAlphabet, 5 bits each.
+func random(n int) string {
+	b := make([]byte, n)
+	rand.Read(b)
+	for i := range b {
+		b[i] = idAlphabet[b[i]&31]
+	}
+	return string(b)
+}
+
+const (
+	keyIDLen  = 16 // 80 bits: public, has to be unique
+	secretLen = 40 // 200 bits: has to be unguessable
+)
+
+// parse splits a credential's text. ok is false for anything that we cannot have
+// issued, before any store is asked.
+func parse(text string) (kind Kind, keyID string, ok bool) {
+	k, rest, _ := strings.Cut(text, "_")
+	id, secret, _ := strings.Cut(rest, "_")
+	if len(id) != keyIDLen || !inAlphabet(id) || !inAlphabet(secret) {
+		return "", "", false
+	}
+	switch Kind(k) {
+	case SecretKey, OperatorKey:
+		return Kind(k), id, len(secret) == secretLen
+	case Publishable:
+		return Publishable, id, secret == "" && len(text) == len("pk_")+keyIDLen
+	}
+	return "", "", false
+}
+
+func inAlphabet(s string) bool {
+	for i := range len(s) {
+		if strings.IndexByte(idAlphabet, s[i]) < 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// hasher makes the keyed hash under which a credential is stored.
+type hasher struct{ key []byte }
+
+func newHasher(master []byte) (hasher, error) {
+	key, err := Derive(master, "credential hash")
+	return hasher{key}, err
+}
+
+func (h hasher) sum(text string) []byte {
+	mac := hmac.New(sha256.New, h.key)
+	mac.Write([]byte(text))
+	return mac.Sum(nil)
+}
+
+// matches compares in constant time. An empty stored hash matches nothing.
+func (h hasher) matches(text string, stored []byte) bool {
+	return hmac.Equal(h.sum(text), stored)
+}
+
+// Derive returns the 32-byte key for a purpose from the platform's master key
+// (at least 32 bytes), by HKDF-SHA256.
+func Derive(master []byte, purpose string) ([]byte, error) {
+	if len(master) < 32 {
+		return nil, problem.New(problem.Internal, "auth.Derive", "the master key has %d bytes; at least 32 are needed", len(master))
+	}
+	return hkdf.Key(sha256.New, master, nil, "switchboard/"+purpose, 32)
+}

@@ -1,0 +1,146 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"switchboard/shared/problem"
+	"switchboard/shared/table"
+	"switchboard/shared/tenant"
+	"switchboard/shared/tenant/internal/scope"
+)
+
+// credentials is where the directory keeps them. The directory is a table of its
+// own (its own file, on AWS its own DynamoDB table and role) under a scope whose
+// id no project can have.
+const credentials = table.Kind("credential")
+
+// Directory keeps credentials. It is the one store outside every tenant.
+type Directory struct {
+	table *table.Table
+	hash  hasher
+}
+
+// NewDirectory keeps credentials in t, hashed under a key derived from master.
+func NewDirectory(t *table.Table, master []byte) (*Directory, error) {
+	h, err := newHasher(master)
+	return &Directory{t, h}, err
+}
+
+// Issue makes a credential like c, with a new ID, and returns it with its text,
+// which is not kept. c.Kind says what it is; c.Project is empty for an operator
+// key alone. The zero Can means all that the kind may do.
+func (d *Directory) Issue(ctx context.Context, c Credential) (Credential, Secret, error) {
+	const op = "auth.Issue"
+	if err := completeGrant(&c); err != nil {
+		return Credential{}, Secret{}, err
+	}
+	c.ID = random(keyIDLen)
+	c.Created = time.Now().UTC().Truncate(time.Second)
+	text := string(c.Kind) + "_" + c.ID
+	if c.Kind != Publishable {
+		text += "_" + random(secretLen)
+	}
+	c.Hash = d.hash.sum(text)
+	body, err := json.Marshal(c)
+	if err != nil {
+		return Credential{}, Secret{}, problem.Wrap(problem.Internal, op, err)
+	}
+	if err := d.table.Write(ctx, scope.Directory(), table.Create(credentialKey(c.ID), body)); err != nil {
+		return Credential{}, Secret{}, err
+	}
+	return c, Secret{text}, nil
+}
+
+// completeGrant fills in what a kind of credential always has.
+func completeGrant(c *Credential) error {
+	const op = "auth.Issue"
+	switch c.Kind {
+	case SecretKey:
+		if c.Can == 0 {
+			c.Can = scope.All
+		}
+		c.Role = scope.Owner
+	case Publishable:
+		c.Can, c.Role = 0, scope.NoRole
+	case OperatorKey:
+		if c.Project != "" {
+			return problem.Bad(op, "project", "an operator key belongs to no project")
+		}
+		return nil
+	default:
+		return problem.Bad(op, "kind", "a credential is sk, pk or op")
+	}
+	_, err := tenant.ParseID(c.Project)
+	return err
+}
+
+// Revoke ends a credential. It is dead everywhere within 60 seconds. Revoking
+// twice is no error; an unknown id is NotFound.
+func (d *Directory) Revoke(ctx context.Context, keyID string) error {
+	const op = "auth.Revoke"
+	it, c, err := d.read(ctx, keyID)
+	if err != nil {
+		return err
+	}
+	if c.ID == "" {
+		return problem.New(problem.NotFound, op, "There is no such credential.")
+	}
+	if !c.Revoked.IsZero() {
+		return nil
+	}
+	c.Revoked = time.Now().UTC()
+	body, err := json.Marshal(c)
+	if err != nil {
+		return problem.Wrap(problem.Internal, op, err)
+	}
+	return d.table.Write(ctx, scope.Directory(), table.Replace(it, body))
+}
+
+// Verify reports whether text is a credential of the kind that holds now, and
+// for which project. It asks the store; requests go through [Gate] instead.
+func (d *Directory) Verify(ctx context.Context, kind Kind, text string) (project string, ok bool, err error) {
+	k, id, ok := parse(text)
+	if !ok || k != kind {
+		return "", false, nil
+	}
+	_, c, err := d.read(ctx, id)
+	if err != nil {
+		return "", false, err
+	}
+	ok = d.hash.matches(text, c.Hash) && c.Kind == kind && c.live(time.Now())
+	return c.Project, ok, nil
+}
+
+// read returns the credential, or a zero one if there is none.
+func (d *Directory) read(ctx context.Context, keyID string) (table.Item, Credential, error) {
+	it, err := d.table.Get(ctx, scope.Directory(), credentialKey(keyID))
+	if err != nil || it.Version == 0 {
+		return it, Credential{}, err
+	}
+	var c Credential
+	if err := json.Unmarshal(it.Body, &c); err != nil {
+		return it, Credential{}, problem.Wrap(problem.Internal, "auth.read", err)
+	}
+	if c.ID != keyID {
+		return it, Credential{}, problem.Wrap(problem.Internal, "auth.read", errors.New("a credential is stored under another's id"))
+	}
+	return it, c, nil
+}
+
+// Close closes the directory's table.
+func (d *Directory) Close() error { return d.table.Close() }
+
+func credentialKey(id string) table.Key { return table.Key{Kind: credentials, ID: id} }
+
+// ForWork mints a scope for the platform's own work on one project's data, such
+// as closing turns whose process died. Only shared/app may call it (a test in
+// shared/archtest keeps it so); purpose stands as the actor in access records.
+func ForWork(id tenant.ID, purpose string) tenant.Scope {
+	return scope.Mint(scope.Grant{
+		Project: id, Credential: "internal:" + purpose, Kind: scope.Internal, Role: scope.Owner, Can: scope.All,
+	})
+}

@@ -1,0 +1,121 @@
+package auth
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"slices"
+
+	"switchboard/shared/problem"
+	"switchboard/shared/strictjson"
+	"switchboard/shared/tenant"
+)
+
+// Allow declares who may use a route. The zero Allow lets nobody in.
+type Allow struct {
+	Kinds []Kind            // kinds of credential
+	Can   tenant.Capability // what the credential must be able to do
+}
+
+func (a Allow) kind(k Kind) bool { return slices.Contains(a.Kinds, k) }
+
+// Route is one door of the service: what it matches, whom it lets in, and what
+// runs then. Routes are made by [JSON], [Stream] and [Public] alone.
+type Route struct {
+	Pattern string // as of net/http: "POST /v1/chat"
+	Allow   Allow  // zero for a public route
+	Public  bool
+	// OpenAI makes errors carry, beside the problem's members, the "error"
+	// object that OpenAI's clients read.
+	OpenAI bool
+
+	serve func(g *Gate, w http.ResponseWriter, r *http.Request) error
+}
+
+// Request is what a handler may know of an HTTP request. There is no credential
+// in it, and nothing that names a tenant.
+type Request[In any] struct {
+	Body           In
+	ID             string // the request's id, for logs, problems and access records
+	IdempotencyKey string // "" if none was sent
+
+	path  func(string) string
+	query url.Values
+}
+
+// Path returns the value of a wildcard in the route's pattern.
+func (r *Request[In]) Path(name string) string { return r.path(name) }
+
+// Query returns a query parameter, or "".
+func (r *Request[In]) Query(name string) string { return r.query.Get(name) }
+
+// None is the Body of a route without one.
+type None struct{}
+
+// JSON makes a route that answers once, with fn's result as JSON.
+func JSON[In, Out any](pattern string, allow Allow, fn func(context.Context, tenant.Scope, *Request[In]) (Out, error)) Route {
+	return Stream(pattern, allow, func(ctx context.Context, sc tenant.Scope, in *Request[In], out *Reply) error {
+		v, err := fn(ctx, sc, in)
+		if err != nil {
+			return err
+		}
+		return out.JSON(v)
+	})
+}
+
+// Stream makes a route whose handler answers through a [Reply], once or as
+// server-sent events.
+func Stream[In any](pattern string, allow Allow, fn func(context.Context, tenant.Scope, *Request[In], *Reply) error) Route {
+	return Route{Pattern: pattern, Allow: allow, serve: func(g *Gate, w http.ResponseWriter, r *http.Request) error {
+		// The credential first: until it holds, not a byte of the body is read.
+		sc, err := g.admit(r, allow)
+		if err != nil {
+			return err
+		}
+		in := &Request[In]{ID: w.Header().Get(requestIDHeader), path: r.PathValue, query: r.URL.Query()}
+		if in.IdempotencyKey, err = idempotencyKey(r.Header); err != nil {
+			return err
+		}
+		if _, none := any(in.Body).(None); !none {
+			body, err := readBody(w, r)
+			if err != nil {
+				return err
+			}
+			if err := strictjson.Unmarshal(body, &in.Body); err != nil {
+				return err
+			}
+		}
+		out := &Reply{w: w}
+		defer out.Close()
+		return fn(r.Context(), sc, in, out)
+	}}
+}
+
+// Public makes a route for everybody: health, demo pages, the widget. It has no
+// Scope, so it can reach no company's data.
+func Public(pattern string, h http.Handler) Route {
+	return Route{Pattern: pattern, Public: true, serve: func(_ *Gate, w http.ResponseWriter, r *http.Request) error {
+		h.ServeHTTP(w, r)
+		return nil
+	}}
+}
+
+// idempotencyKey returns the Idempotency-Key header: at most one, 1 to 255
+// visible ASCII characters.
+func idempotencyKey(h http.Header) (string, error) {
+	const name = "Idempotency-Key"
+	values := h.Values(name)
+	if len(values) == 0 {
+		return "", nil
+	}
+	bad := problem.Bad("auth.idempotencyKey", name, "%s is sent once and has 1 to 255 visible ASCII characters", name)
+	if len(values) > 1 || len(values[0]) == 0 || len(values[0]) > 255 {
+		return "", bad
+	}
+	for _, c := range []byte(values[0]) {
+		if c < '!' || c > '~' {
+			return "", bad
+		}
+	}
+	return values[0], nil
+}
