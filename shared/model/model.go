@@ -21,10 +21,11 @@ import (
 // Text parts arrive as the provider sends them. A ToolCall arrives once it is
 // whole. Usage may arrive more than once, each time with the totals so far, so
 // that an aborted stream is billed for what the provider counted. The last part
-// has Stop set. An error is the last thing yielded, and is a *problem.Error of
-// kind Upstream with a Reason (and RetryAfter where the provider said one), or
-// the context's error. A driver does not retry. Breaking out of the loop closes
-// the provider's connection.
+// has Stop set; a driver may take a moment more to leave its connection fit for the
+// next request, so a reader stays in the loop until it ends. An error is the last
+// thing yielded, and is a *problem.Error of kind Upstream with a Reason (and
+// RetryAfter where the provider said one), or the context's error. A driver does
+// not retry. Breaking out of the loop closes the provider's connection.
 type Model interface {
 	Stream(ctx context.Context, sc tenant.Scope, req Request) iter.Seq2[Part, error]
 }

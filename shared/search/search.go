@@ -89,3 +89,7 @@ func classify(op string, err error) error {
 	}
 	return problem.Wrap(problem.Unavailable, op, err)
 }
+
+// Decorate returns x over the driver that wrap makes of its own. The parameter's
+// type can be named by the packages below this one alone: it is for searchtest.
+func Decorate(x *Index, wrap func(driver.Driver) driver.Driver) *Index { return &Index{wrap(x.d)} }

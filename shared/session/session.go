@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/maintnotifications"
 
 	"switchboard/shared/problem"
 	"switchboard/shared/tenant"
@@ -52,8 +53,10 @@ func Options(url string) (*redis.Options, error) {
 	o.DialTimeout, o.ReadTimeout, o.WriteTimeout = callTimeout, callTimeout, callTimeout
 	o.PoolTimeout = callTimeout
 	o.ContextTimeoutEnabled = true
-	o.MaxRetries = -1 // a miss is cheaper than a retry
+	o.MaxRetries, o.DialerRetries = -1, 1 // a miss is cheaper than a retry
 	o.DisableIdentity = true
+	// Not for us, and it looks the host's name up when the client is made.
+	o.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
 	return o, nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"crypto/cipher"
 	"encoding/base64"
 	"encoding/binary"
+	"strings"
 	"time"
 
 	"switchboard/shared/problem"
@@ -13,6 +14,9 @@ import (
 
 // cursorLife is how long a cursor opens.
 const cursorLife = 24 * time.Hour
+
+// cursorText spells every cursor in one way only.
+var cursorText = base64.RawURLEncoding.Strict()
 
 // cursors seals positions in a query. A cursor is AES-256-GCM over the expiry and
 // the last ID; the associated data binds it to tenant, actor and query, so an
@@ -34,7 +38,7 @@ func newCursors(key []byte) (cursors, error) {
 func (c cursors) seal(sc tenant.Scope, q Query, last string) string {
 	plain := binary.BigEndian.AppendUint64(nil, uint64(time.Now().Add(cursorLife).Unix()))
 	plain = append(plain, last...)
-	return base64.RawURLEncoding.EncodeToString(c.aead.Seal(nil, nil, plain, cursorContext(sc, q)))
+	return cursorText.EncodeToString(c.aead.Seal(nil, nil, plain, cursorContext(sc, q)))
 }
 
 func (c cursors) open(sc tenant.Scope, q Query) (string, error) {
@@ -43,8 +47,8 @@ func (c cursors) open(sc tenant.Scope, q Query) (string, error) {
 	if len(q.Cursor) > 2*MaxID {
 		return "", refuse
 	}
-	raw, err := base64.RawURLEncoding.DecodeString(q.Cursor)
-	if err != nil {
+	raw, err := cursorText.DecodeString(q.Cursor)
+	if err != nil || strings.ContainsAny(q.Cursor, "\r\n") { // which base64 passes over
 		return "", refuse
 	}
 	plain, err := c.aead.Open(nil, nil, raw, cursorContext(sc, q))

@@ -41,11 +41,12 @@ type (
 // Limits of every driver. DynamoDB's item limit is 400 KB in all, its
 // transactions hold 100 operations and 4 MB.
 const (
-	MaxBody   = 350_000 // bytes of an item's body
-	MaxParent = 1024    // bytes
-	MaxID     = 512     // bytes
-	MaxOps    = 50      // operations of one write
-	MaxPage   = 1000    // items of one page
+	MaxBody   = 350_000   // bytes of an item's body
+	MaxWrite  = 3_000_000 // bytes of all bodies of one write
+	MaxParent = 1024      // bytes
+	MaxID     = 512       // bytes
+	MaxOps    = 50        // operations of one write
+	MaxPage   = 1000      // items of one page
 )
 
 // Table stores items over a driver. The zero Table is not usable; see [New].
@@ -97,13 +98,15 @@ func Check(old Item) Op {
 
 // Add adds to the item's counters, which start at 0, and creates the item if
 // need be. A retried Add whose acknowledgement was lost can count twice: totals
-// that must be exact are derived from immutable items instead.
+// that must be exact are derived from immutable items instead. A counter never
+// wraps: past an int64 the write fails.
 func Add(key Key, counts map[string]int64) Op {
 	return Op{driver.Op{Type: driver.Add, Key: key, Counts: counts}}
 }
 
 // Expiring returns the operation with an expiry, in whole seconds: from then on
-// the item is absent for every reader.
+// the item is absent for every reader and every writer. An item's expiry is that
+// of its last write; a write without one leaves it without.
 func (o Op) Expiring(at time.Time) Op { o.op.Expires = at; return o }
 
 // Relaxed returns the operation with the promise weakened for a local disk: it
@@ -141,9 +144,13 @@ func (t *Table) Write(ctx context.Context, sc tenant.Scope, ops ...Op) error {
 	token := newToken()
 	seen := make(map[Key]bool, len(ops))
 	dops := make([]driver.Op, len(ops))
+	size := 0
 	for i, o := range ops {
 		if err := checkOp(op, o.op); err != nil {
 			return err
+		}
+		if size += len(o.op.Body); size > MaxWrite {
+			return problem.New(problem.Invalid, op, "a write has more than %d bytes", MaxWrite)
 		}
 		if seen[o.op.Key] {
 			return problem.New(problem.Internal, op, "two operations on %s", o.op.Key)
@@ -208,6 +215,9 @@ func (t *Table) List(ctx context.Context, sc tenant.Scope, q Query) (Page, error
 	if err := checkKey(op, Key{Kind: q.Kind, Parent: q.Parent, ID: "x"}); err != nil {
 		return Page{}, err
 	}
+	if !bound(q.From) || !bound(q.To) {
+		return Page{}, problem.New(problem.Internal, op, "malformed range of %s", q.Kind)
+	}
 	limit := q.Limit
 	if limit <= 0 {
 		limit = 100
@@ -256,6 +266,10 @@ func checkKey(op string, k Key) error {
 	return nil
 }
 
+// bound reports whether s can be an end of a range: what an ID can be, and one
+// rune more, so that prefix+"\U0010FFFF" is an end for every prefix.
+func bound(s string) bool { return len(s) <= MaxID+utf8.UTFMax && utf8.ValidString(s) }
+
 // lower reports whether s is 1 to most of a-z and the bytes in also.
 func lower(s string, most int, also string) bool {
 	for i := range len(s) {
@@ -290,4 +304,10 @@ func newToken() string {
 	var b [12]byte
 	rand.Read(b[:])
 	return base64.RawURLEncoding.EncodeToString(b[:])
+}
+
+// Decorate returns t over the driver that wrap makes of its own. The parameter's
+// type can be named by the packages below this one alone: it is for tabletest.
+func Decorate(t *Table, wrap func(driver.Driver) driver.Driver) *Table {
+	return &Table{wrap(t.d), t.cursors}
 }

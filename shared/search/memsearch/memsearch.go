@@ -9,9 +9,12 @@ package memsearch
 import (
 	"cmp"
 	"context"
+	"errors"
 	"math"
 	"slices"
 	"sync"
+
+	"golang.org/x/sync/singleflight"
 
 	"switchboard/shared/search"
 	"switchboard/shared/search/internal/driver"
@@ -19,7 +22,14 @@ import (
 )
 
 // New returns an empty index.
-func New() *search.Index { return search.New(&memory{spaces: make(map[tenant.ID]*space)}) }
+func New() *search.Index { return Filled(nil) }
+
+// Filled returns an index whose namespaces are filled by load, each when it is
+// first asked for, so that a process pays for the companies it serves alone. A
+// namespace that could not be filled is tried again with the next query.
+func Filled(load func(context.Context, tenant.Scope) ([]search.Document, error)) *search.Index {
+	return search.New(&memory{load: load, spaces: make(map[tenant.ID]*space)})
+}
 
 // BM25's usual parameters; those of SQLite's FTS5 too.
 const (
@@ -28,6 +38,9 @@ const (
 )
 
 type memory struct {
+	load    func(context.Context, tenant.Scope) ([]search.Document, error)
+	flights singleflight.Group
+
 	mu     sync.RWMutex
 	spaces map[tenant.ID]*space
 }
@@ -50,10 +63,33 @@ type unit struct {
 	size float64            // weighted length
 }
 
-func (m *memory) space(sc tenant.Scope) *space {
+// space returns the scope's namespace, filled; nil if there is none.
+func (m *memory) space(ctx context.Context, sc tenant.Scope) (*space, error) {
 	m.mu.RLock()
-	defer m.mu.RUnlock()
-	return m.spaces[sc.Project()]
+	s := m.spaces[sc.Project()]
+	m.mu.RUnlock()
+	if s != nil || m.load == nil {
+		return s, nil
+	}
+	v, err, _ := m.flights.Do(sc.Project().String(), func() (any, error) {
+		docs, err := m.load(ctx, sc)
+		if err != nil {
+			return nil, err
+		}
+		all := make(map[string]driver.Document, len(docs))
+		for _, d := range docs {
+			all[d.ID] = d
+		}
+		s := build(all)
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		m.spaces[sc.Project()] = s
+		return s, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return v.(*space), nil
 }
 
 func (m *memory) Replace(ctx context.Context, sc tenant.Scope, docs []driver.Document, gone []string) error {
@@ -63,10 +99,17 @@ func (m *memory) Replace(ctx context.Context, sc tenant.Scope, docs []driver.Doc
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	old, err := m.space(ctx, sc)
+	if err != nil {
+		return err
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if now := m.spaces[sc.Project()]; now != nil {
+		old = now
+	}
 	all := make(map[string]driver.Document)
-	if old := m.spaces[sc.Project()]; old != nil {
+	if old != nil {
 		for id, d := range old.docs {
 			all[id] = d
 		}
@@ -111,7 +154,11 @@ func (m *memory) Versions(ctx context.Context, sc tenant.Scope) (map[string]stri
 		return nil, err
 	}
 	out := make(map[string]string)
-	if s := m.space(sc); s != nil {
+	s, err := m.space(ctx, sc)
+	if err != nil {
+		return nil, err
+	}
+	if s != nil {
 		for id, d := range s.docs {
 			out[id] = d.Version
 		}
@@ -123,9 +170,9 @@ func (m *memory) Query(ctx context.Context, sc tenant.Scope, terms []string, lim
 	if err := sc.Check("memsearch.Query"); err != nil {
 		return nil, err
 	}
-	s := m.space(sc)
-	if s == nil {
-		return nil, ctx.Err()
+	s, err := m.space(ctx, sc)
+	if s == nil || err != nil {
+		return nil, errors.Join(err, ctx.Err())
 	}
 	stems := make([]string, len(terms))
 	for i, t := range terms {

@@ -45,22 +45,36 @@ func (c Credential) live(now time.Time) bool {
 // scope mints what the credential may do. An operator key has no project and so
 // no Scope: it opens no company's data.
 func (c Credential) scope() (tenant.Scope, error) {
-	kinds := map[Kind]scope.Kind{SecretKey: scope.SecretKey, Publishable: scope.Publishable}
+	kind := scope.NoCredential
+	switch c.Kind {
+	case SecretKey:
+		kind = scope.SecretKey
+	case Publishable:
+		kind = scope.Publishable
+	}
 	id, err := tenant.ParseID(c.Project)
-	if err != nil || kinds[c.Kind] == scope.NoCredential {
+	if err != nil || kind == scope.NoCredential {
 		return tenant.Scope{}, problem.New(problem.Forbidden, "auth.scope", "This kind of credential may not do that.")
 	}
 	return scope.Mint(scope.Grant{
-		Project: id, Credential: c.ID, Kind: kinds[c.Kind], Role: c.Role, Can: c.Can,
+		Project: id, Credential: c.ID, Kind: kind, Role: c.Role, Can: c.Can,
 	}), nil
 }
 
 // Secret is a credential's text. It prints as [redacted]; Reveal is for the one
 // moment it is shown to its owner.
-type Secret struct{ text string }
+//
+// The text is behind a pointer, because fmt asks no method of what it finds in an
+// unexported field, or under %#v: there it prints an address.
+type Secret struct{ text *string }
 
 // Reveal returns the credential's text.
-func (s Secret) Reveal() string { return s.text }
+func (s Secret) Reveal() string {
+	if s.text == nil {
+		return ""
+	}
+	return *s.text
+}
 
 // String hides the text from logs.
 func (Secret) String() string { return "[redacted]" }
@@ -88,7 +102,7 @@ const (
 func parse(text string) (kind Kind, keyID string, ok bool) {
 	k, rest, _ := strings.Cut(text, "_")
 	id, secret, _ := strings.Cut(rest, "_")
-	if len(id) != keyIDLen || !inAlphabet(id) || !inAlphabet(secret) {
+	if !isKeyID(id) || !inAlphabet(secret) {
 		return "", "", false
 	}
 	switch Kind(k) {
@@ -99,6 +113,9 @@ func parse(text string) (kind Kind, keyID string, ok bool) {
 	}
 	return "", "", false
 }
+
+// isKeyID reports whether s has the form of a credential's id.
+func isKeyID(s string) bool { return len(s) == keyIDLen && inAlphabet(s) }
 
 func inAlphabet(s string) bool {
 	for i := range len(s) {
@@ -123,9 +140,13 @@ func (h hasher) sum(text string) []byte {
 	return mac.Sum(nil)
 }
 
-// matches compares in constant time. An empty stored hash matches nothing.
+// matches compares in constant time. An empty stored hash, which is that of an
+// unknown id, costs the same work and matches nothing.
 func (h hasher) matches(text string, stored []byte) bool {
-	return hmac.Equal(h.sum(text), stored)
+	var want [sha256.Size]byte
+	n := copy(want[:], stored)
+	equal := hmac.Equal(h.sum(text), want[:])
+	return equal && n == sha256.Size && len(stored) == n
 }
 
 // Derive returns the 32-byte key for a purpose from the platform's master key

@@ -38,7 +38,7 @@ func (d *Directory) Issue(ctx context.Context, c Credential) (Credential, Secret
 	if err := completeGrant(&c); err != nil {
 		return Credential{}, Secret{}, err
 	}
-	c.ID = random(keyIDLen)
+	c.ID, c.Revoked = random(keyIDLen), time.Time{}
 	c.Created = time.Now().UTC().Truncate(time.Second)
 	text := string(c.Kind) + "_" + c.ID
 	if c.Kind != Publishable {
@@ -52,7 +52,7 @@ func (d *Directory) Issue(ctx context.Context, c Credential) (Credential, Secret
 	if err := d.table.Write(ctx, scope.Directory(), table.Create(credentialKey(c.ID), body)); err != nil {
 		return Credential{}, Secret{}, err
 	}
-	return c, Secret{text}, nil
+	return c, Secret{&text}, nil
 }
 
 // completeGrant fills in what a kind of credential always has.
@@ -82,22 +82,33 @@ func completeGrant(c *Credential) error {
 // twice is no error; an unknown id is NotFound.
 func (d *Directory) Revoke(ctx context.Context, keyID string) error {
 	const op = "auth.Revoke"
-	it, c, err := d.read(ctx, keyID)
-	if err != nil {
-		return err
+	unknown := problem.New(problem.NotFound, op, "There is no such credential.")
+	if !isKeyID(keyID) {
+		return unknown
 	}
-	if c.ID == "" {
-		return problem.New(problem.NotFound, op, "There is no such credential.")
+	for {
+		it, c, err := d.read(ctx, keyID)
+		if err != nil {
+			return err
+		}
+		if c.ID == "" {
+			return unknown
+		}
+		if !c.Revoked.IsZero() {
+			return nil
+		}
+		c.Revoked = time.Now().UTC()
+		body, err := json.Marshal(c)
+		if err != nil {
+			return problem.Wrap(problem.Internal, op, err)
+		}
+		err = d.table.Write(ctx, scope.Directory(), table.Replace(it, body))
+		if _, raced := errors.AsType[*table.Conflict](err); !raced {
+			return err
+		}
+		// Somebody else changed it meanwhile: look again. A credential changes
+		// once in its life, so this ends.
 	}
-	if !c.Revoked.IsZero() {
-		return nil
-	}
-	c.Revoked = time.Now().UTC()
-	body, err := json.Marshal(c)
-	if err != nil {
-		return problem.Wrap(problem.Internal, op, err)
-	}
-	return d.table.Write(ctx, scope.Directory(), table.Replace(it, body))
 }
 
 // Verify reports whether text is a credential of the kind that holds now, and

@@ -25,8 +25,10 @@ const (
 	// lookupTimeout bounds a lookup; a directory that does not answer is a 503,
 	// never an open door.
 	lookupTimeout = 3 * time.Second
-	// maxHeld bounds the credentials, unknown ones included, held in memory.
-	maxHeld = 20_000
+	// maxHeld bounds the credentials held in memory, and maxUnknown the ids held
+	// that belong to none. They are apart so that guesses push out guesses only.
+	maxHeld    = 20_000
+	maxUnknown = 4_000
 )
 
 // Gate checks credentials against a directory and holds them in memory.
@@ -34,19 +36,30 @@ type Gate struct {
 	dir     *Directory
 	flights singleflight.Group
 
-	mu   sync.Mutex
-	held map[string]held
+	mu      sync.Mutex
+	known   map[string]held
+	unknown map[string]held
 }
 
 // held is one lookup's answer; the zero Credential means there is none.
 type held struct {
 	Credential
-	at         time.Time
+	at         time.Time // by the monotonic clock
+	wall       time.Time // by the wall clock
 	refreshing bool
 }
 
+// age is how old the answer is. The monotonic clock stands still while a machine
+// sleeps or a Lambda is frozen, and the wall clock can be set back; whichever says
+// more is believed, so that neither keeps a revoked credential alive.
+func (e held) age(now time.Time) time.Duration {
+	return max(now.Sub(e.at), now.Round(0).Sub(e.wall))
+}
+
 // NewGate returns a Gate over the directory.
-func NewGate(dir *Directory) *Gate { return &Gate{dir: dir, held: make(map[string]held)} }
+func NewGate(dir *Directory) *Gate {
+	return &Gate{dir: dir, known: make(map[string]held), unknown: make(map[string]held)}
+}
 
 // unauthenticated is the one answer to every credential that does not hold.
 func unauthenticated() error {
@@ -67,8 +80,6 @@ func (g *Gate) authenticate(r *http.Request) (Credential, error) {
 	if err != nil {
 		return Credential{}, err
 	}
-	// For an unknown id this compares with an empty hash: the same work, and
-	// never equal.
 	if !g.dir.hash.matches(text, c.Hash) || c.Kind != kind || !c.live(time.Now()) {
 		return Credential{}, unauthenticated()
 	}
@@ -88,7 +99,9 @@ func bearer(h http.Header) (string, bool) {
 		if !strings.EqualFold(scheme, "Bearer") {
 			return "", false
 		}
-		text = strings.TrimSpace(rest)
+		if text = strings.TrimSpace(rest); text == "" {
+			return "", false
+		}
 	}
 	if len(keys) == 1 {
 		if text != "" && text != keys[0] {
@@ -103,13 +116,17 @@ func bearer(h http.Header) (string, bool) {
 func (g *Gate) lookup(ctx context.Context, id string) (Credential, error) {
 	now := time.Now()
 	g.mu.Lock()
-	e, ok := g.held[id]
-	age := now.Sub(e.at)
+	e, known := g.known[id]
+	ok := known
+	if !known {
+		e, ok = g.unknown[id]
+	}
+	age := e.age(now)
 	if ok && age < stale {
-		refresh := age >= fresh && !e.refreshing
+		refresh := known && age >= fresh && !e.refreshing
 		if refresh {
 			e.refreshing = true
-			g.held[id] = e
+			g.known[id] = e
 		}
 		g.mu.Unlock()
 		if refresh {
@@ -128,9 +145,9 @@ func (g *Gate) refresh(ctx context.Context, id string) {
 		slog.WarnContext(ctx, "credential not refreshed", slog.String("key_id", id), slog.Any("err", err))
 		g.mu.Lock()
 		defer g.mu.Unlock()
-		if e, ok := g.held[id]; ok {
+		if e, ok := g.known[id]; ok {
 			e.refreshing = false
-			g.held[id] = e
+			g.known[id] = e
 		}
 	}
 }
@@ -155,16 +172,22 @@ func (g *Gate) fetch(ctx context.Context, id string) (Credential, error) {
 func (g *Gate) hold(id string, c Credential) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if len(g.held) >= maxHeld {
-		// Guessed ids must not push out the real ones for long: those come back
-		// with one read each. Any order will do, so take the map's.
-		for k := range g.held {
-			if delete(g.held, k); len(g.held) < maxHeld*3/4 {
+	in, not, most := g.known, g.unknown, maxHeld
+	if c.ID == "" {
+		in, not, most = g.unknown, g.known, maxUnknown
+	}
+	delete(not, id)
+	if len(in) >= most {
+		// What is dropped comes back with one read. Any order will do, so take
+		// the map's.
+		for k := range in {
+			if delete(in, k); len(in) < most*3/4 {
 				break
 			}
 		}
 	}
-	g.held[id] = held{Credential: c, at: time.Now()}
+	now := time.Now()
+	in[id] = held{Credential: c, at: now, wall: now.Round(0)}
 }
 
 // admit returns the scope of a request on a route that allows what a says.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"switchboard/shared/problem"
 )
@@ -72,17 +73,19 @@ func render(p *problem.Error, code int, requestID, turnID string, openAI bool) [
 	}
 	d := document{
 		Type: "urn:switchboard:problem:" + p.Kind.String(), Title: title, Status: code,
-		Detail: p.Message(), RequestID: requestID, Field: p.Field, Reason: p.Reason,
-		RetryAfter: seconds(p.RetryAfter), TurnID: turnID,
+		Detail: p.Message(), RequestID: requestID, RetryAfter: seconds(p.RetryAfter), TurnID: turnID,
+	}
+	if p.Kind != problem.Internal { // of which nothing was written for a client
+		d.Field, d.Reason = p.Field, p.Reason
 	}
 	if openAI {
 		e := &openAIError{Message: d.Detail, Type: openAIType(p.Kind), Code: p.Kind.String()}
-		if p.Field != "" {
-			e.Param = &p.Field
+		if d.Field != "" {
+			e.Param = &d.Field
 		}
 		d.Error = e
 	}
-	body, err := json.Marshal(d)
+	body, err := json.Marshal(d, jsontext.AllowInvalidUTF8(true))
 	if err != nil { // strings and numbers only: it cannot fail
 		panic(err)
 	}
@@ -119,6 +122,7 @@ func writeProblemStatus(w http.ResponseWriter, p *problem.Error, code int, openA
 		h.Set("Retry-After", strconv.Itoa(s))
 	}
 	body := render(p, code, h.Get(requestIDHeader), "", openAI)
+	h.Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(code)
 	w.Write(body)
 }

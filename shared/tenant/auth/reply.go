@@ -1,12 +1,15 @@
 package auth
 
 import (
+	"bytes"
+	"errors"
 	"net/http"
 	"strconv"
 	"sync"
 	"time"
 
 	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"switchboard/shared/problem"
 )
@@ -17,11 +20,16 @@ type Reply struct {
 	ev *events
 }
 
-// JSON answers once.
+// JSON answers once. Text that is not UTF-8, which a store or a provider may have
+// let through, is mended: it is no reason to answer nothing.
 func (r *Reply) JSON(v any) error {
-	body, err := json.Marshal(v)
+	const op = "auth.Reply.JSON"
+	if r.ev != nil {
+		return problem.Wrap(problem.Internal, op, errors.New("the answer is a stream already"))
+	}
+	body, err := json.Marshal(v, jsontext.AllowInvalidUTF8(true))
 	if err != nil {
-		return problem.Wrap(problem.Internal, "auth.Reply.JSON", err)
+		return problem.Wrap(problem.Internal, op, err)
 	}
 	h := r.w.Header()
 	h.Set("Content-Type", "application/json")
@@ -39,16 +47,16 @@ const heartbeat = 10 * time.Second
 // maxUnsent is how much may wait for a slow client before the handler waits too.
 const maxUnsent = 256 << 10
 
-// writeTimeout is how long one flush may take before the client counts as gone.
-const writeTimeout = 30 * time.Second
-
 // Events begins a stream of server-sent events. Nothing is sent until the first
-// event. [Reply.Close] must be called before the handler returns.
+// event. [Reply.Close] must be called before the handler returns; [Stream] does.
 //
 // Events that are ready together go out in one write: a writer goroutine takes
 // whatever has gathered while its last write was under way, so no event waits
 // for a timer and a burst costs one flush.
 func (r *Reply) Events() {
+	if r.ev != nil {
+		return
+	}
 	h := r.w.Header()
 	h.Set("Content-Type", "text/event-stream; charset=utf-8")
 	h.Set("Cache-Control", "no-store")
@@ -62,8 +70,9 @@ func (r *Reply) Events() {
 // Streaming reports whether Events was called.
 func (r *Reply) Streaming() bool { return r.ev != nil }
 
-// Event queues an event; data must have no line break. It waits only for a
-// client that is slower than maxUnsent; for one that is gone it does nothing.
+// Event queues an event. The name is a constant; a line break in data arrives as
+// one and begins no other event. It waits only for a client that is slower than
+// maxUnsent; for one that is gone it does nothing.
 func (r *Reply) Event(name string, data []byte) { r.ev.add(name, data) }
 
 // Data queues an event without a name.
@@ -103,9 +112,25 @@ func (e *events) add(name string, data []byte) {
 	if name != "" {
 		e.unsent = append(append(append(e.unsent, "event: "...), name...), '\n')
 	}
-	e.unsent = append(append(append(e.unsent, "data: "...), data...), "\n\n"...)
+	e.unsent = appendData(e.unsent, data)
 	e.mu.Unlock()
 	e.signal()
+}
+
+// appendData appends the data lines of an event and its end. JSON has no line
+// break, so nearly always it is one line.
+func appendData(b, data []byte) []byte {
+	for {
+		i := bytes.IndexAny(data, "\r\n")
+		if i < 0 {
+			return append(append(append(b, "data: "...), data...), "\n\n"...)
+		}
+		b = append(append(append(b, "data: "...), data[:i]...), '\n')
+		if data[i] == '\r' && i+1 < len(data) && data[i+1] == '\n' {
+			i++
+		}
+		data = data[i+1:]
+	}
 }
 
 func (e *events) signal() {
@@ -157,7 +182,6 @@ func (e *events) run() {
 }
 
 func (e *events) send(batch []byte) {
-	e.rc.SetWriteDeadline(time.Now().Add(writeTimeout)) // not every host has it
 	_, err := e.w.Write(batch)
 	if err == nil {
 		err = e.rc.Flush()

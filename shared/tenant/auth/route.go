@@ -66,13 +66,18 @@ func JSON[In, Out any](pattern string, allow Allow, fn func(context.Context, ten
 // Stream makes a route whose handler answers through a [Reply], once or as
 // server-sent events.
 func Stream[In any](pattern string, allow Allow, fn func(context.Context, tenant.Scope, *Request[In], *Reply) error) Route {
-	return Route{Pattern: pattern, Allow: allow, serve: func(g *Gate, w http.ResponseWriter, r *http.Request) error {
+	declared := allow
+	allow.Kinds = slices.Clone(allow.Kinds) // what is enforced is nobody else's to change
+	return Route{Pattern: pattern, Allow: declared, serve: func(g *Gate, w http.ResponseWriter, r *http.Request) error {
 		// The credential first: until it holds, not a byte of the body is read.
 		sc, err := g.admit(r, allow)
 		if err != nil {
 			return err
 		}
-		in := &Request[In]{ID: w.Header().Get(requestIDHeader), path: r.PathValue, query: r.URL.Query()}
+		in := &Request[In]{ID: w.Header().Get(requestIDHeader), path: r.PathValue}
+		if in.query, err = queryOf(r.URL.RawQuery); err != nil {
+			return err
+		}
 		if in.IdempotencyKey, err = idempotencyKey(r.Header); err != nil {
 			return err
 		}
@@ -109,13 +114,34 @@ func idempotencyKey(h http.Header) (string, error) {
 		return "", nil
 	}
 	bad := problem.Bad("auth.idempotencyKey", name, "%s is sent once and has 1 to 255 visible ASCII characters", name)
-	if len(values) > 1 || len(values[0]) == 0 || len(values[0]) > 255 {
+	if len(values) > 1 || !visible(values[0], 255) {
 		return "", bad
 	}
-	for _, c := range []byte(values[0]) {
-		if c < '!' || c > '~' {
-			return "", bad
+	return values[0], nil
+}
+
+// visible reports whether s is 1 to most visible ASCII characters.
+func visible(s string, most int) bool {
+	for i := range len(s) {
+		if s[i] < '!' || s[i] > '~' {
+			return false
 		}
 	}
-	return values[0], nil
+	return s != "" && len(s) <= most
+}
+
+// queryOf parses a query. One that two readers could read differently, because it
+// is malformed or says something twice, is refused.
+func queryOf(raw string) (url.Values, error) {
+	const op = "auth.queryOf"
+	q, err := url.ParseQuery(raw)
+	if err != nil {
+		return nil, problem.Bad(op, "query", "the query is malformed")
+	}
+	for name, values := range q {
+		if len(values) > 1 {
+			return nil, problem.Bad(op, name, "a query parameter is sent once")
+		}
+	}
+	return q, nil
 }

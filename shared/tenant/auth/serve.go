@@ -4,10 +4,13 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"mime"
 	"net/http"
+	"path"
+	"runtime"
 	"runtime/debug"
 	"time"
 
@@ -29,17 +32,28 @@ func Handler(g *Gate, routes []Route) http.Handler {
 		mux.Handle(rt.Pattern, rt.handler(g))
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Header.Get(requestIDHeader) == "" {
+		if !visible(r.Header.Get(requestIDHeader), 128) {
 			r.Header.Set(requestIDHeader, newRequestID())
 		}
 		w.Header().Set(requestIDHeader, r.Header.Get(requestIDHeader))
-		h, pattern := mux.Handler(r)
-		if pattern == "" {
-			notServed(w, r, h)
+		t := &tracked{ResponseWriter: w}
+		if !clean(r.URL.EscapedPath()) { // the mux would redirect: one path, one spelling
+			notServed(t, r, http.NotFoundHandler())
 			return
 		}
-		mux.ServeHTTP(w, r)
+		h, pattern := mux.Handler(r)
+		if pattern == "" {
+			notServed(t, r, h)
+			return
+		}
+		mux.ServeHTTP(t, r)
 	})
+}
+
+// clean reports whether the path has no empty, "." or ".." segment.
+func clean(p string) bool {
+	c := path.Clean(p)
+	return p == c || p == c+"/"
 }
 
 // notServed answers what the mux would, as a problem.
@@ -69,48 +83,64 @@ func (p *statusProbe) WriteHeader(status int)      { p.status = status }
 func (rt Route) handler(g *Gate) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		started := time.Now()
-		t := &tracked{ResponseWriter: w}
+		t := w.(*tracked) // Handler's
+		fail := func(p *problem.Error, stack []byte) {
+			rt.log(r, started, p, stack)
+			if t.begun {
+				// Something went out already: a clean end would look like a
+				// whole answer, so break the connection.
+				panic(http.ErrAbortHandler)
+			}
+			writeProblem(t, p, rt.OpenAI)
+		}
 		defer func() {
 			v := recover()
 			if v == nil {
 				return
 			}
-			if v == http.ErrAbortHandler || t.begun {
-				// Something went out already: a clean end would look like a
-				// whole answer, so break the connection.
-				rt.log(r, started, problem.New(problem.Internal, "auth.handler", "panic: %v", v), debug.Stack())
-				panic(http.ErrAbortHandler)
+			if v == http.ErrAbortHandler {
+				panic(v)
 			}
-			p := problem.New(problem.Internal, "auth.handler", "panic: %v", v)
-			rt.log(r, started, p, debug.Stack())
-			writeProblem(w, p, rt.OpenAI)
+			fail(problem.Wrap(problem.Internal, "auth.handler", panicked(v)), debug.Stack())
 		}()
 		err := rt.serve(g, t, r)
-		if err == nil {
-			return
+		if err == nil && !t.begun && !rt.Public {
+			err = errors.New("auth.handler: the handler answered nothing")
 		}
-		p := problem.From(err)
-		rt.log(r, started, p, nil)
-		if t.begun {
-			panic(http.ErrAbortHandler)
+		if err != nil {
+			fail(problem.From(err), nil)
 		}
-		writeProblem(w, p, rt.OpenAI)
 	})
 }
 
+// panicked describes a panic for the log. A value of the runtime's own is safe;
+// any other may hold what a client sent, so its type and the stack have to do.
+func panicked(v any) error {
+	if err, ok := v.(runtime.Error); ok {
+		return fmt.Errorf("panic: %w", err)
+	}
+	return fmt.Errorf("panic of type %T", v)
+}
+
 // log records a request that failed. Ids and classes only: never a body, never a
-// credential.
+// credential. What a client did wrong is told to the client: the sentence about it
+// may quote the request, so it is not logged.
 func (rt Route) log(r *http.Request, started time.Time, p *problem.Error, stack []byte) {
 	level := slog.LevelInfo
-	if p.Kind == problem.Internal || p.Kind == problem.Unavailable {
-		level = slog.LevelError
-	}
 	attrs := []slog.Attr{
 		slog.String("request_id", r.Header.Get(requestIDHeader)),
 		slog.String("route", rt.Pattern),
 		slog.Int("status", status(p.Kind)),
 		slog.Duration("took", time.Since(started)),
-		slog.Any("err", error(p)),
+		slog.String("op", p.Op),
+		slog.String("kind", p.Kind.String()),
+	}
+	switch p.Kind {
+	case problem.Internal, problem.Unavailable:
+		level = slog.LevelError
+		attrs = append(attrs, slog.Any("err", error(p)))
+	case problem.Upstream, problem.RateLimited, problem.Canceled:
+		attrs = append(attrs, slog.Any("err", error(p)))
 	}
 	if stack != nil {
 		attrs = append(attrs, slog.String("stack", string(stack)))
@@ -118,19 +148,28 @@ func (rt Route) log(r *http.Request, started time.Time, p *problem.Error, stack 
 	slog.LogAttrs(r.Context(), level, "request failed", attrs...)
 }
 
-// tracked knows whether an answer has begun.
+// writeTimeout is how long one write may take before the client counts as gone.
+const writeTimeout = 30 * time.Second
+
+// tracked knows whether an answer has begun, and gives each write its deadline, so
+// that a client that does not read holds nothing for long.
 type tracked struct {
 	http.ResponseWriter
 	begun bool
 }
 
-func (t *tracked) WriteHeader(status int) {
+func (t *tracked) begin() {
 	t.begun = true
+	http.NewResponseController(t.ResponseWriter).SetWriteDeadline(time.Now().Add(writeTimeout)) // not every host has it
+}
+
+func (t *tracked) WriteHeader(status int) {
+	t.begin()
 	t.ResponseWriter.WriteHeader(status)
 }
 
 func (t *tracked) Write(b []byte) (int, error) {
-	t.begun = true
+	t.begin()
 	return t.ResponseWriter.Write(b)
 }
 
@@ -140,8 +179,8 @@ func (t *tracked) Unwrap() http.ResponseWriter { return t.ResponseWriter }
 // readBody reads a JSON body whole, within its limit.
 func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	const op = "auth.readBody"
-	if ct := r.Header.Get("Content-Type"); ct != "" {
-		if mt, _, err := mime.ParseMediaType(ct); err != nil || mt != "application/json" {
+	if ct := r.Header.Values("Content-Type"); len(ct) > 0 {
+		if mt, _, err := mime.ParseMediaType(ct[0]); err != nil || mt != "application/json" || len(ct) > 1 {
 			return nil, problem.Bad(op, "Content-Type", "Content-Type is application/json here")
 		}
 	}

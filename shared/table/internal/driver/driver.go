@@ -48,7 +48,7 @@ const (
 	Put                       // whatever was there; counters stay
 	Delete                    // the item must have version If
 	Check                     // write nothing; the item must have version If (0 = absent)
-	Add                       // add Counts to the item's counters; creates the item
+	Add                       // add Counts to the item's counters, never past an int64; creates the item
 )
 
 // Op is one part of an atomic write.
@@ -58,7 +58,7 @@ type Op struct {
 	Body    []byte
 	Counts  map[string]int64
 	If      int64
-	Expires time.Time
+	Expires time.Time // replaces the item's, also when it is zero; Check and Delete have none
 	Token   string
 	// Relaxed lets a store on a local disk acknowledge before the write is
 	// synced: it survives the end of the process, not a power cut. A write is

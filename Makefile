@@ -1,0 +1,50 @@
+# `make` alone prints the targets. Go and make are enough for run, build and test;
+# verify installs the real peers it needs.
+
+GO       ?= go
+export CGO_ENABLED := 0
+LAMBDA   := -trimpath -tags lambda.norpc -ldflags "-s -w"
+
+.DEFAULT_GOAL := help
+.PHONY: help run build test race vet fmt fuzz verify bench crash clean build-ChatFunction
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-zA-Z_-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: build ## Serve the example companies on http://127.0.0.1:8080, with keys and a curl line
+	bin/switchboard serve --dev
+
+build: ## Build bin/switchboard
+	$(GO) build -trimpath -ldflags "-s -w" -o bin/switchboard ./functions/switchboard
+
+test: vet ## All tests that need Go alone
+	$(GO) test -count=1 -shuffle=on ./...
+
+race: ## The same with the race detector (needs a C compiler)
+	CGO_ENABLED=1 $(GO) test -count=1 -race -shuffle=on ./...
+
+vet: ## Format and vet
+	@test -z "$$(gofmt -l functions shared company-integrations)" || { gofmt -l functions shared company-integrations; echo "gofmt the files above"; exit 1; }
+	$(GO) vet ./...
+
+fmt: ## Format the code
+	gofmt -w functions shared company-integrations
+
+fuzz: ## Fuzz each target for FUZZTIME (10s)
+	infra/verify/fuzz.sh $(or $(FUZZTIME),10s)
+
+verify: ## Against the real peers: race detector, DynamoDB Local, redis-server, SAM and cfn-lint
+	infra/verify/verify.sh
+
+bench: ## Measure turns beside a bare reverse proxy; prints medians and ratios
+	$(GO) run ./shared/app/apptest/bench
+
+crash: ## Kill the server ROUNDS (100) times under load; every acknowledged turn has to be there
+	$(GO) test -count=1 -run TestKill ./functions/switchboard -rounds $(or $(ROUNDS),100) -v
+
+clean: ## Remove what was built, fetched and stored here
+	rm -rf bin .aws-sam .peers .data
+
+# What `sam build` calls for the function of this name.
+build-ChatFunction:
+	GOOS=linux GOARCH=arm64 $(GO) build $(LAMBDA) -o "$(ARTIFACTS_DIR)/bootstrap" ./functions/chat

@@ -1,0 +1,41 @@
+package main
+
+import (
+	"fmt"
+	"io"
+
+	"switchboard/shared/app/local"
+	"switchboard/shared/company"
+)
+
+// greet prints what a developer needs: demo pages, keys, and a line to paste.
+func greet(w io.Writer, url string, companies []company.Company, keys local.DevKeys) {
+	fmt.Fprintf(w, "\nSwitchboard is ready on %s  (development; Ctrl-C stops it)\n", url)
+	for _, c := range companies {
+		k := keys.Projects[c.ID.String()]
+		fmt.Fprintf(w, "\n  %s (%s)\n", c.Name, c.ID)
+		fmt.Fprintf(w, "    demo page        %s/demo/%s#%s\n", url, c.ID, k.Secret)
+		fmt.Fprintf(w, "    secret key       %s\n", k.Secret)
+		fmt.Fprintf(w, "    publishable key  %s\n", k.Publishable)
+	}
+	fmt.Fprintf(w, "\n  operator key       %s\n", keys.Operator)
+	for _, c := range companies {
+		if len(c.Assistants) == 0 {
+			continue
+		}
+		a := c.Assistants[len(c.Assistants)-1]
+		question := "What do you charge?"
+		if len(a.Suggestions) > 0 {
+			question = a.Suggestions[0]
+		}
+		if c.ID.String() == "lenhart-electric" || len(companies) == 1 {
+			fmt.Fprintf(w, "\nTry it:\n\n%s\n\n", curl(url, keys.Projects[c.ID.String()].Secret, a.ID, question))
+		}
+	}
+}
+
+// curl is a line that works when pasted into a shell.
+func curl(url, key, assistant, message string) string {
+	return fmt.Sprintf(`curl -s %s/v1/chat -H 'Authorization: Bearer %s' -H 'Content-Type: application/json' -d '{"assistant":%q,"message":%q}'`,
+		url, key, assistant, message)
+}

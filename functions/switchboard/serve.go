@@ -1,0 +1,121 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	integrations "switchboard/company-integrations"
+	"switchboard/shared/app"
+	"switchboard/shared/app/local"
+	"switchboard/shared/host/httphost"
+)
+
+const companiesDir = "company-integrations"
+
+// serving is what `switchboard serve` was told.
+type serving struct {
+	addr, data, companies string
+	dev                   bool
+}
+
+func serveCommand() *cobra.Command {
+	var s serving
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Serve every company from this process",
+		Long: `Serve every company from this process, with embedded stores under one directory.
+
+A real store is used as soon as its variable is set: REDIS_URL for the message
+window. Models: ANTHROPIC_API_KEY, OPENAI_API_KEY, OPENAI_BASE_URL (any compatible
+server), the AWS SDK's own variables for Bedrock; SWITCHBOARD_MODEL names the one
+for assistants that name none. Without any, assistants answer with passages of
+their company's own knowledge.`,
+		Example: "  switchboard serve --dev\n  OPENAI_API_KEY=... switchboard serve --addr 127.0.0.1:9000 --data /var/lib/switchboard",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return s.run(cmd.Context(), cmd)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&s.addr, "addr", cmp.Or(os.Getenv("SWITCHBOARD_ADDR"), "127.0.0.1:8080"), "address to listen on (SWITCHBOARD_ADDR)")
+	f.StringVar(&s.data, "data", cmp.Or(os.Getenv("SWITCHBOARD_DATA"), ".data"), "directory of all that lasts (SWITCHBOARD_DATA)")
+	f.StringVar(&s.companies, "companies", "", "directory of company folders (default: ./"+companiesDir+", or the ones shipped inside this binary)")
+	f.BoolVar(&s.dev, "dev", false, "development: make and print keys, serve demo pages; loopback only")
+	return cmd
+}
+
+func (s serving) run(ctx context.Context, cmd *cobra.Command) error {
+	if err := s.check(); err != nil {
+		return err
+	}
+	companies, err := openCompanies(s.companies)
+	if err != nil {
+		return err
+	}
+	// The port first: if it is taken, nothing else need be opened. Connections
+	// wait in its queue until the stores are ready.
+	l, err := net.Listen("tcp", s.addr)
+	if err != nil {
+		return err
+	}
+	defer l.Close()
+	stores, err := local.Open(ctx, local.Options{Data: s.data, Companies: companies, Getenv: os.Getenv, Dev: s.dev})
+	if err != nil {
+		return err
+	}
+	url := "http://" + l.Addr().String()
+	if s.dev {
+		keys, err := stores.DevKeys(ctx, filepath.Join(s.data, "dev-keys.json"))
+		if err != nil {
+			return errors.Join(err, stores.Close())
+		}
+		greet(cmd.OutOrStdout(), url, stores.Companies, keys)
+	} else {
+		fmt.Fprintf(cmd.OutOrStdout(), "Switchboard is ready on %s with %d companies.\n", url, len(stores.Companies))
+	}
+	err = httphost.Serve(ctx, l, app.All(&stores.Parts), nil)
+	slog.Info("stopped")
+	return errors.Join(err, stores.Close())
+}
+
+// check refuses to print keys and serve demo pages to a network.
+func (s serving) check() error {
+	if !s.dev {
+		return nil
+	}
+	host, _, err := net.SplitHostPort(s.addr)
+	if err != nil {
+		return fmt.Errorf("--addr %q: %w", s.addr, err)
+	}
+	ip, err := netip.ParseAddr(host)
+	if host == "localhost" || err == nil && ip.IsLoopback() {
+		return nil
+	}
+	return fmt.Errorf("--dev serves this machine only; %q is not a loopback address", host)
+}
+
+// openCompanies returns the folders to read. Through os.Root, so that no link in
+// them leads out.
+func openCompanies(dir string) (fs.FS, error) {
+	if dir == "" {
+		if info, err := os.Stat(companiesDir); err != nil || !info.IsDir() {
+			return integrations.FS, nil
+		}
+		dir = companiesDir
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, fmt.Errorf("--companies: %w", err)
+	}
+	return root.FS(), nil
+}

@@ -1,0 +1,55 @@
+// Package app is the composition root: it names the routes of each function.
+//
+// The mains under functions import it with one of its wirings, app/local or
+// app/aws, which open the drivers. Its one promise: what a function can do is
+// what is listed here, and nothing registers itself.
+package app
+
+import (
+	"net/http"
+
+	"switchboard/shared/chat"
+	"switchboard/shared/tenant/auth"
+	"switchboard/shared/web/demo"
+)
+
+// Parts is what the functions are made of. A wiring fills in what its functions
+// need.
+type Parts struct {
+	Gate *auth.Gate
+	Chat *chat.Service
+	Demo *demo.Pages // nil where there are none
+}
+
+// Chat serves the chat function.
+func Chat(p *Parts) http.Handler {
+	return auth.Handler(p.Gate, chatRoutes(p))
+}
+
+// All serves every function in one process, with health and demo pages.
+func All(p *Parts) http.Handler {
+	return auth.Handler(p.Gate, append(chatRoutes(p), publicRoutes(p)...))
+}
+
+// Routes lists every route of every function, for the tests of policy.
+func Routes(p *Parts) []auth.Route { return append(chatRoutes(p), publicRoutes(p)...) }
+
+func chatRoutes(p *Parts) []auth.Route { return p.Chat.Routes() }
+
+func publicRoutes(p *Parts) []auth.Route {
+	routes := []auth.Route{auth.Public("GET /healthz", http.HandlerFunc(healthz))}
+	if p.Demo != nil {
+		routes = append(routes,
+			auth.Public("GET /demo/{project}", http.HandlerFunc(p.Demo.Page)),
+			auth.Public("GET /demo/assets/{file}", http.HandlerFunc(p.Demo.Asset)))
+	}
+	return routes
+}
+
+// healthz answers once the process is ready: it listens only after its stores
+// are open.
+func healthz(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.Write([]byte(`{"status":"ok"}` + "\n"))
+}

@@ -1,0 +1,118 @@
+// Package aws wires the functions to DynamoDB, ElastiCache and the models' real
+// endpoints, for Lambda.
+//
+// The mains under functions import it. Its one promise: no client is called
+// before a request needs it, and what is not set up in the environment is an
+// error at the start or is done without, never replaced by another's.
+package aws
+
+import (
+	"context"
+	"os"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/redis/go-redis/v9"
+
+	integrations "switchboard/company-integrations"
+	"switchboard/shared/app"
+	"switchboard/shared/app/providers"
+	"switchboard/shared/chat"
+	"switchboard/shared/company"
+	"switchboard/shared/knowledge"
+	"switchboard/shared/problem"
+	"switchboard/shared/search"
+	"switchboard/shared/search/memsearch"
+	"switchboard/shared/session"
+	"switchboard/shared/table"
+	"switchboard/shared/table/dynamotable"
+	"switchboard/shared/tenant"
+	"switchboard/shared/tenant/auth"
+	"switchboard/shared/usage"
+)
+
+// Open reads the environment: SWITCHBOARD_TABLE and SWITCHBOARD_DIRECTORY_TABLE
+// (names of DynamoDB tables), SWITCHBOARD_MASTER_KEY (at least 32 characters),
+// REDIS_URL (none: windows are read from the table), the models' keys, and the AWS
+// SDK's own variables.
+func Open(ctx context.Context) (*app.Parts, error) {
+	cfg, err := config.LoadDefaultConfig(ctx)
+	if err != nil {
+		return nil, err
+	}
+	master := []byte(os.Getenv("SWITCHBOARD_MASTER_KEY"))
+	cursors, err := auth.Derive(master, "cursors")
+	if err != nil {
+		return nil, err
+	}
+	client := dynamodb.NewFromConfig(cfg)
+	data, err := openTable(client, "SWITCHBOARD_TABLE", cursors)
+	if err != nil {
+		return nil, err
+	}
+	credentials, err := openTable(client, "SWITCHBOARD_DIRECTORY_TABLE", cursors)
+	if err != nil {
+		return nil, err
+	}
+	directory, err := auth.NewDirectory(credentials, master)
+	if err != nil {
+		return nil, err
+	}
+	window, err := openSession(os.Getenv("REDIS_URL"))
+	if err != nil {
+		return nil, err
+	}
+	models, err := providers.Open(os.Getenv, func(context.Context) (aws.Config, error) { return cfg, nil })
+	if err != nil {
+		return nil, err
+	}
+	prices, err := usage.Shipped()
+	if err != nil {
+		return nil, err
+	}
+	companies := company.Open(integrations.FS)
+	return &app.Parts{
+		Gate: auth.NewGate(directory),
+		Chat: &chat.Service{
+			Companies: companies, Table: data, Session: window, Search: shippedKnowledge(companies),
+			Models: models, Prices: prices, Process: chat.NewProcess(),
+		},
+	}, nil
+}
+
+func openTable(client *dynamodb.Client, variable string, cursors []byte) (*table.Table, error) {
+	name := os.Getenv(variable)
+	if name == "" {
+		return nil, problem.New(problem.Internal, "aws.Open", "%s is not set", variable)
+	}
+	return dynamotable.Open(dynamotable.Config{Client: client, Table: name, CursorKey: cursors})
+}
+
+// openSession returns nil, which is a session without a window, where there is no
+// Redis.
+func openSession(url string) (*session.Session, error) {
+	if url == "" {
+		return nil, nil
+	}
+	o, err := session.Options(url)
+	if err != nil {
+		return nil, err
+	}
+	return session.Open(redis.NewClient(o)), nil
+}
+
+// shippedKnowledge searches the articles that are in this binary.
+func shippedKnowledge(companies *company.Catalog) *search.Index {
+	return memsearch.Filled(func(ctx context.Context, sc tenant.Scope) ([]search.Document, error) {
+		c, err := companies.Company(ctx, sc)
+		if err != nil {
+			return nil, err
+		}
+		var docs []search.Document
+		for _, a := range c.Knowledge {
+			docs = append(docs, knowledge.Document(a))
+		}
+		return docs, nil
+	})
+}

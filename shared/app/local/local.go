@@ -1,0 +1,182 @@
+// Package local wires the functions to embedded stores: SQLite files, an
+// in-process Redis, no cloud account.
+//
+// functions/switchboard and tests import it. Its one promise: everything that has
+// to last is under one directory that one process owns, and whatever else is used
+// (a real Redis, a model's provider) is named by the environment.
+package local
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"golang.org/x/sync/errgroup"
+
+	"switchboard/shared/app"
+	"switchboard/shared/app/providers"
+	"switchboard/shared/chat"
+	"switchboard/shared/company"
+	"switchboard/shared/knowledge"
+	"switchboard/shared/model"
+	"switchboard/shared/search"
+	"switchboard/shared/search/sqlitesearch"
+	"switchboard/shared/session"
+	"switchboard/shared/table"
+	"switchboard/shared/table/sqlitetable"
+	"switchboard/shared/tenant/auth"
+	"switchboard/shared/usage"
+	"switchboard/shared/web/demo"
+)
+
+// Options say what to open.
+type Options struct {
+	Data      string              // directory of all that lasts; made if need be
+	Companies fs.FS               // the companies' folders
+	Getenv    func(string) string // nil: an empty environment
+	Dev       bool                // demo pages
+	Models    *model.Models       // nil: those the environment names
+}
+
+// Local is an open set of stores and the functions on them.
+type Local struct {
+	app.Parts
+	Directory *auth.Directory
+	Companies []company.Company
+
+	table   *table.Table
+	search  *search.Index
+	session *session.Session
+	closers []func() error
+	sweeps  sync.WaitGroup
+	stop    context.CancelFunc
+}
+
+// Open opens the data directory, reads the companies and brings the search index
+// in step with them. A mistake in any company's folder is an error, and nothing
+// was changed.
+func Open(ctx context.Context, o Options) (_ *Local, err error) {
+	if o.Getenv == nil {
+		o.Getenv = func(string) string { return "" }
+	}
+	l := &Local{stop: func() {}}
+	defer func() {
+		if err != nil {
+			l.Close()
+		}
+	}()
+	if l.Companies, err = company.Load(o.Companies); err != nil {
+		return nil, err
+	}
+	master, err := l.openData(o.Data)
+	if err != nil {
+		return nil, err
+	}
+	if err = l.openStores(o, master); err != nil {
+		return nil, err
+	}
+	if err = l.syncKnowledge(ctx); err != nil {
+		return nil, err
+	}
+	models := o.Models
+	if models == nil {
+		if models, err = providers.Open(o.Getenv, awsConfig); err != nil {
+			return nil, err
+		}
+	}
+	prices, err := usage.Shipped()
+	if err != nil {
+		return nil, err
+	}
+	l.Gate = auth.NewGate(l.Directory)
+	l.Chat = &chat.Service{
+		Companies: company.Open(o.Companies), Table: l.table, Session: l.session, Search: l.search,
+		Models: models, Prices: prices, Process: chat.NewProcess(), Alone: true,
+	}
+	if o.Dev {
+		l.Demo = demo.New(l.Companies)
+	}
+	l.startSweeping()
+	return l, nil
+}
+
+// awsConfig reads the AWS SDK's own variables and files.
+func awsConfig(ctx context.Context) (aws.Config, error) { return config.LoadDefaultConfig(ctx) }
+
+// openData makes the data directory ours and returns the master key in it.
+func (l *Local) openData(dir string) ([]byte, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	unlock, err := lock(filepath.Join(dir, "lock"))
+	if err != nil {
+		return nil, fmt.Errorf("the data directory %s is in use: %w", dir, err)
+	}
+	l.closers = append(l.closers, unlock)
+	return masterKey(filepath.Join(dir, "master.key"))
+}
+
+func (l *Local) openStores(o Options, master []byte) error {
+	cursors, err := auth.Derive(master, "cursors")
+	if err != nil {
+		return err
+	}
+	tenants, directory := filepath.Join(o.Data, "tenants"), filepath.Join(o.Data, "directory")
+	if err := errors.Join(os.MkdirAll(tenants, 0o700), os.MkdirAll(directory, 0o700)); err != nil {
+		return err
+	}
+	if l.table, err = sqlitetable.Open(tenants, cursors, nil); err != nil {
+		return err
+	}
+	l.closers = append(l.closers, l.table.Close)
+	dir, err := sqlitetable.Open(directory, cursors, nil)
+	if err != nil {
+		return err
+	}
+	l.closers = append(l.closers, dir.Close)
+	if l.Directory, err = auth.NewDirectory(dir, master); err != nil {
+		return err
+	}
+	if l.search, err = sqlitesearch.Open(tenants); err != nil {
+		return err
+	}
+	l.closers = append(l.closers, l.search.Close)
+	if l.session, err = openSession(o.Getenv("REDIS_URL"), &l.closers); err != nil {
+		return err
+	}
+	return nil
+}
+
+// syncKnowledge brings each company's index in step with its folder.
+func (l *Local) syncKnowledge(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(4)
+	for _, c := range l.Companies {
+		g.Go(func() error {
+			_, err := knowledge.Sync(ctx, auth.ForWork(c.ID, "sync"), l.search, c.Knowledge)
+			if err != nil {
+				return fmt.Errorf("knowledge of %s: %w", c.ID, err)
+			}
+			return nil
+		})
+	}
+	return g.Wait()
+}
+
+// Close stops the background work and closes the stores, the last one first.
+func (l *Local) Close() error {
+	l.stop()
+	l.sweeps.Wait()
+	var errs []error
+	for i := len(l.closers) - 1; i >= 0; i-- {
+		errs = append(errs, l.closers[i]())
+	}
+	l.closers = nil
+	return errors.Join(errs...)
+}

@@ -1,0 +1,87 @@
+// Package providers sets up the models that a process's environment names.
+//
+// app/local and app/aws import it. Its one promise: nothing is called and nothing
+// is paid for until an assistant asks, and which model answers an assistant that
+// names none can be told from the environment alone.
+package providers
+
+import (
+	"context"
+	"iter"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"switchboard/shared/model"
+	"switchboard/shared/model/anthropicmodel"
+	"switchboard/shared/model/bedrockmodel"
+	"switchboard/shared/model/extractmodel"
+	"switchboard/shared/model/openaimodel"
+	"switchboard/shared/problem"
+	"switchboard/shared/tenant"
+)
+
+// Open returns the models. getenv reads the environment; awsConfig is called when
+// Bedrock is first used.
+//
+// The model of an assistant that names none is SWITCHBOARD_MODEL, else the one of
+// the first provider whose key is set (ANTHROPIC_API_KEY, then OPENAI_API_KEY or
+// OPENAI_BASE_URL), else extract. Bedrock needs no key, so it is used by name only.
+func Open(getenv func(string) string, awsConfig func(context.Context) (aws.Config, error)) (*model.Models, error) {
+	client := &http.Client{Transport: transport()}
+	all := map[string]model.Model{"extract": extractmodel.New()}
+	first := model.Ref{Provider: "extract"}
+	if key, base := getenv("OPENAI_API_KEY"), getenv("OPENAI_BASE_URL"); key != "" || base != "" {
+		all["openai"] = openaimodel.New(openaimodel.Config{APIKey: key, BaseURL: base, HTTPClient: client})
+		first = model.Ref{Provider: "openai", Name: "gpt-5-mini"}
+	}
+	if key := getenv("ANTHROPIC_API_KEY"); key != "" {
+		all["anthropic"] = anthropicmodel.New(anthropicmodel.Config{APIKey: key, BaseURL: getenv("ANTHROPIC_BASE_URL"), HTTPClient: client})
+		first = model.Ref{Provider: "anthropic", Name: "claude-haiku-4-5"}
+	}
+	all["bedrock"] = &onDemand{open: sync.OnceValues(func() (model.Model, error) {
+		cfg, err := awsConfig(context.Background())
+		if err != nil {
+			return nil, err
+		}
+		return bedrockmodel.New(bedrockmodel.Config{AWS: cfg}), nil
+	})}
+	if name := getenv("SWITCHBOARD_MODEL"); name != "" {
+		ref, err := model.ParseRef(name)
+		if err != nil {
+			return nil, problem.Bad("providers.Open", "SWITCHBOARD_MODEL", "SWITCHBOARD_MODEL is %q: %v", name, err)
+		}
+		if all[ref.Provider] == nil {
+			return nil, problem.Bad("providers.Open", "SWITCHBOARD_MODEL", "SWITCHBOARD_MODEL is %q, but the key of %s is not set", name, ref.Provider)
+		}
+		first = ref
+	}
+	return model.New(all, first, nil), nil
+}
+
+// transport keeps enough idle connections for as many turns as one process takes
+// at a time. Bodies are small streams: compressing them would hold them back.
+func transport() *http.Transport {
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.MaxIdleConns = 0
+	t.MaxIdleConnsPerHost = 1024
+	t.IdleConnTimeout = 60 * time.Second
+	t.DisableCompression = true
+	return t
+}
+
+// onDemand is a model whose client is made when it is first asked.
+type onDemand struct{ open func() (model.Model, error) }
+
+// Stream implements [model.Model].
+func (d *onDemand) Stream(ctx context.Context, sc tenant.Scope, req model.Request) iter.Seq2[model.Part, error] {
+	m, err := d.open()
+	if err != nil {
+		return func(yield func(model.Part, error) bool) {
+			yield(model.Part{}, &problem.Error{Kind: problem.Upstream, Reason: problem.ReasonAuth, Op: "providers.onDemand", Err: err})
+		}
+	}
+	return m.Stream(ctx, sc, req)
+}

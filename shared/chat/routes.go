@@ -1,0 +1,223 @@
+package chat
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"switchboard/shared/problem"
+	"switchboard/shared/tenant"
+	"switchboard/shared/tenant/auth"
+)
+
+// Routes are the doors of this package.
+func (s *Service) Routes() []auth.Route {
+	chat := auth.Allow{Kinds: []auth.Kind{auth.SecretKey}, Can: tenant.CanChat}
+	read := auth.Allow{Kinds: []auth.Kind{auth.SecretKey}, Can: tenant.CanReadConversations}
+	completions := auth.Stream("POST /v1/chat/completions", chat, s.completions)
+	models := auth.JSON("GET /v1/models", chat, s.listModels)
+	completions.OpenAI, models.OpenAI = true, true
+	return []auth.Route{
+		auth.Stream("POST /v1/chat", chat, s.chat),
+		completions,
+		models,
+		auth.JSON("GET /v1/conversations/{id}", read, s.conversation),
+	}
+}
+
+// chatRequest is the body of POST /v1/chat.
+type chatRequest struct {
+	Assistant    string  `json:"assistant"`
+	Conversation string  `json:"conversation_id"`
+	User         *Person `json:"user"`
+	Message      string  `json:"message"`
+	Stream       bool    `json:"stream"`
+}
+
+// Usage is what a turn's answer says of its cost.
+type Usage struct {
+	Model        string `json:"model"`
+	InputTokens  int64  `json:"input_tokens"`
+	OutputTokens int64  `json:"output_tokens"`
+	CostMicroUSD int64  `json:"cost_microusd"`
+}
+
+// chatAnswer is the answer to POST /v1/chat, and, without the message's content,
+// its done event.
+type chatAnswer struct {
+	Turn         string        `json:"turn_id"`
+	Conversation string        `json:"conversation_id"`
+	Message      answerMessage `json:"message"`
+	Citations    []Citation    `json:"citations"`
+	Memories     []string      `json:"memories_used"`
+	Usage        Usage         `json:"usage"`
+}
+
+type answerMessage struct {
+	Role    string  `json:"role"`
+	Content *string `json:"content,omitempty"`
+}
+
+func answerOf(t *Turn) chatAnswer {
+	return chatAnswer{ // go-json-experiment renders nil slices as []
+		Turn: t.ID, Conversation: t.Conversation, Message: answerMessage{"assistant", &t.Answer},
+		Citations: t.Citations, Memories: t.Memories, Usage: t.summary(),
+	}
+}
+
+func (s *Service) chat(ctx context.Context, sc tenant.Scope, in *auth.Request[chatRequest], out *auth.Reply) error {
+	q := Question{
+		Assistant: in.Body.Assistant, Conversation: in.Body.Conversation, User: in.Body.User, Message: in.Body.Message,
+		Key: in.IdempotencyKey, Request: in.ID,
+	}
+	var start Start
+	for p, err := range s.Say(ctx, sc, q) {
+		switch {
+		case err != nil && out.Streaming():
+			out.Event("error", auth.Problem(err, in.ID, start.Turn, false))
+			return nil
+		case err != nil:
+			return err
+		case p.Done != nil && out.Streaming():
+			a := answerOf(p.Done)
+			a.Message.Content = nil
+			out.Event("done", encode(a))
+		case p.Done != nil:
+			return out.JSON(answerOf(p.Done))
+		case p.Start != nil:
+			start = *p.Start
+			if in.Body.Stream {
+				out.Events()
+			}
+		}
+		if out.Streaming() {
+			sendPart(out, p)
+		}
+	}
+	return nil
+}
+
+// sendPart passes a part on as an event. Text is the hot one: it is rendered
+// without reflection.
+func sendPart(out *auth.Reply, p Part) {
+	switch {
+	case p.Text != "":
+		b := append(make([]byte, 0, len(p.Text)+16), `{"text":`...)
+		out.Event("delta", append(appendString(b, p.Text), '}'))
+	case p.Start != nil:
+		out.Event("start", encode(struct {
+			Turn         string `json:"turn_id"`
+			Conversation string `json:"conversation_id"`
+		}{p.Start.Turn, p.Start.Conversation}))
+	case p.Call != nil:
+		out.Event("tool", encode(struct {
+			Name  string `json:"name"`
+			State string `json:"state"`
+		}{p.Call.Name, "called"}))
+	case p.Citation != nil:
+		out.Event("citation", encode(p.Citation))
+	}
+}
+
+// appendString appends s as a JSON string. Text with invalid UTF-8 is mended: it
+// came from a provider, and a stream cannot be refused half way.
+func appendString(b []byte, s string) []byte {
+	out, err := jsontext.AppendQuote(b, s)
+	if err != nil {
+		return append(b, encode(s)...)
+	}
+	return out
+}
+
+// modelList is the answer to GET /v1/models: the company's assistants.
+type modelList struct {
+	Object string      `json:"object"`
+	Data   []modelItem `json:"data"`
+}
+
+type modelItem struct {
+	ID      string `json:"id"`
+	Object  string `json:"object"`
+	Created int64  `json:"created"`
+	OwnedBy string `json:"owned_by"`
+}
+
+func (s *Service) listModels(ctx context.Context, sc tenant.Scope, _ *auth.Request[auth.None]) (modelList, error) {
+	c, err := s.Companies.Company(ctx, sc)
+	if err != nil {
+		return modelList{}, err
+	}
+	l := modelList{Object: "list", Data: []modelItem{}}
+	for _, a := range c.Assistants {
+		l.Data = append(l.Data, modelItem{ID: a.ID, Object: "model", OwnedBy: sc.Project().String()})
+	}
+	return l, nil
+}
+
+// conversationAnswer is one page of a conversation, oldest message first.
+type conversationAnswer struct {
+	ID        string                `json:"id"`
+	Assistant string                `json:"assistant"`
+	User      *Person               `json:"user,omitempty"`
+	Messages  []conversationMessage `json:"messages"`
+	Next      *string               `json:"next_cursor"`
+}
+
+type conversationMessage struct {
+	Turn      string     `json:"turn_id"`
+	Role      string     `json:"role"`
+	Content   string     `json:"content"`
+	Created   string     `json:"created_at"`
+	State     State      `json:"state,omitempty"`
+	Citations []Citation `json:"citations,omitempty"`
+	Usage     *Usage     `json:"usage,omitempty"`
+}
+
+func (s *Service) conversation(ctx context.Context, sc tenant.Scope, in *auth.Request[auth.None]) (*conversationAnswer, error) {
+	id := in.Path("id")
+	unknown := problem.New(problem.NotFound, "chat.conversation", "%s", notFound)
+	if !isID(id) {
+		return nil, unknown
+	}
+	limit, err := pageSize(in.Query("limit"))
+	if err != nil {
+		return nil, err
+	}
+	turns, next, err := s.turns(ctx, sc, id, limit, in.Query("cursor"))
+	if err != nil {
+		return nil, err
+	}
+	if len(turns) == 0 {
+		return nil, unknown
+	}
+	out := &conversationAnswer{ID: id, Assistant: turns[0].Assistant, User: turns[0].User, Messages: []conversationMessage{}}
+	if next != "" {
+		out.Next = &next
+	}
+	for _, t := range turns {
+		out.Messages = append(out.Messages, conversationMessage{Turn: t.ID, Role: "user", Content: t.Question, Created: stamp(t.Asked)})
+		if t.Answer != "" || t.State != Done {
+			u := t.summary()
+			out.Messages = append(out.Messages, conversationMessage{
+				Turn: t.ID, Role: "assistant", Content: t.Answer, Created: stamp(t.Ended), State: t.State, Citations: t.Citations, Usage: &u,
+			})
+		}
+	}
+	return out, nil
+}
+
+// pageSize reads the limit parameter: 1 to 100 turns, 50 if it is not there.
+func pageSize(s string) (int, error) {
+	if s == "" {
+		return 50, nil
+	}
+	n, err := strconv.Atoi(s)
+	if err != nil || n < 1 || n > 100 {
+		return 0, problem.Bad("chat.pageSize", "limit", "limit is a whole number from 1 to 100")
+	}
+	return n, nil
+}
+
+func stamp(t time.Time) string { return t.Format(time.RFC3339Nano) }

@@ -1,0 +1,165 @@
+package chat
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+
+	"github.com/go-json-experiment/json"
+
+	"switchboard/shared/model"
+	"switchboard/shared/problem"
+	"switchboard/shared/session"
+	"switchboard/shared/table"
+	"switchboard/shared/tenant"
+)
+
+// exchange is one entry of a window: a turn as later turns need it.
+type exchange struct {
+	Assistant string `json:"a"`
+	User      string `json:"u,omitempty"`
+	Question  string `json:"q"`
+	Answer    string `json:"s"`
+}
+
+func (t *Turn) exchange() exchange {
+	e := exchange{Assistant: t.Assistant, Question: t.Question, Answer: t.Answer}
+	if t.User != nil {
+		e.User = t.User.ID
+	}
+	return e
+}
+
+// past is what came before in a conversation.
+type past struct {
+	turns []exchange // oldest first
+	warm  bool       // it came from the session, so the session holds it
+}
+
+// window reads the conversation's last turns from the session. A miss is no
+// error: [Service.rebuild] reads the table then.
+func (s *Service) window(ctx context.Context, sc tenant.Scope, conversation string) past {
+	entries, err := s.Session.Window(ctx, sc, conversation)
+	if err != nil {
+		slog.WarnContext(ctx, "window read from the table", slog.String("project", sc.Project().String()), slog.Any("err", err))
+		return past{}
+	}
+	var p past
+	for _, e := range entries {
+		var x exchange
+		if err := json.Unmarshal(e, &x); err != nil {
+			slog.ErrorContext(ctx, "window entry does not read", slog.String("project", sc.Project().String()), slog.Any("err", err))
+			return past{}
+		}
+		p.turns = append(p.turns, x)
+	}
+	p.warm = len(p.turns) > 0
+	return p
+}
+
+// rebuild reads the conversation's last turns from the table. A conversation
+// that has none is NotFound.
+func (s *Service) rebuild(ctx context.Context, sc tenant.Scope, conversation string, p *past) error {
+	page, err := s.Table.List(ctx, sc, table.Query{Kind: turnKind, Parent: conversation, Reverse: true, Limit: session.MaxTurns})
+	if err != nil {
+		return err
+	}
+	if len(page.Items) == 0 {
+		return problem.New(problem.NotFound, "chat.rebuild", "%s", notFound)
+	}
+	for _, it := range slices.Backward(page.Items) {
+		t, err := decodeTurn(it)
+		if err != nil {
+			return err
+		}
+		p.turns = append(p.turns, t.exchange())
+	}
+	return nil
+}
+
+// turns returns a page of a conversation's turns, oldest first.
+func (s *Service) turns(ctx context.Context, sc tenant.Scope, conversation string, limit int, cursor string) ([]*Turn, string, error) {
+	page, err := s.Table.List(ctx, sc, table.Query{Kind: turnKind, Parent: conversation, Limit: limit, Cursor: cursor})
+	if err != nil {
+		return nil, "", err
+	}
+	var out []*Turn
+	for _, it := range page.Items {
+		t, err := decodeTurn(it)
+		if err != nil {
+			return nil, "", err
+		}
+		out = append(out, t)
+	}
+	return out, page.Cursor, nil
+}
+
+// belongs reports whether the question may go on with this conversation: it is
+// the same assistant's, and no other user's.
+func (p past) belongs(q Question) bool {
+	if len(p.turns) == 0 {
+		return false
+	}
+	last := p.turns[len(p.turns)-1]
+	return last.Assistant == q.Assistant && (last.User == "" || q.User == nil || q.User.ID == last.User)
+}
+
+// user is the person the conversation is with, if it is known.
+func (p past) user() *Person {
+	if id := p.turns[len(p.turns)-1].User; id != "" {
+		return &Person{ID: id}
+	}
+	return nil
+}
+
+// maxPast bounds the earlier messages in a prompt, in bytes, so that its size
+// does not grow with the conversation.
+const maxPast = 24 << 10
+
+// messages returns as many of the last turns as fit, oldest first. A turn that
+// was not answered is left out: a model would answer it now.
+func (p past) messages() []model.Message {
+	var out []model.Message
+	size := 0
+	for _, x := range slices.Backward(p.turns) {
+		if size += len(x.Question) + len(x.Answer); size > maxPast {
+			break
+		}
+		if x.Answer == "" {
+			continue
+		}
+		out = append(out, model.Message{Role: model.Assistant, Text: x.Answer}, model.Message{Role: model.User, Text: x.Question})
+	}
+	slices.Reverse(out)
+	return out
+}
+
+// remember extends the session's window by the turn, or makes it where there was
+// none. If that fails the window is in doubt and is dropped; if even that fails
+// Redis is gone, and with it the window.
+func (s *Service) remember(ctx context.Context, sc tenant.Scope, o *opened) {
+	if o.q.History != nil {
+		return
+	}
+	entry := encode(o.turn.exchange())
+	var err error
+	if o.past.warm {
+		err = s.Session.Append(ctx, sc, o.turn.Conversation, entry)
+	} else {
+		entries := make([][]byte, 0, len(o.past.turns)+1)
+		for _, x := range o.past.turns {
+			entries = append(entries, encode(x))
+		}
+		err = s.Session.Reset(ctx, sc, o.turn.Conversation, append(entries, entry)...)
+	}
+	if err != nil {
+		s.forget(ctx, sc, o, err)
+	}
+}
+
+func (s *Service) forget(ctx context.Context, sc tenant.Scope, o *opened, cause error) {
+	slog.WarnContext(ctx, "window not extended", slog.String("project", sc.Project().String()), slog.Any("err", cause))
+	if err := s.Session.Reset(ctx, sc, o.turn.Conversation); err != nil {
+		slog.WarnContext(ctx, "window not dropped", slog.String("project", sc.Project().String()), slog.Any("err", err))
+	}
+}

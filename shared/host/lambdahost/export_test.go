@@ -1,0 +1,15 @@
+package lambdahost
+
+import (
+	"context"
+	"net/http"
+)
+
+// NewRequest is the decoding half of Handler, in the caller's goroutine.
+var NewRequest = newRequest
+
+// Opening is Serve without the Runtime API, for tests of what it does until open
+// succeeds.
+func Opening[D any](open func(context.Context) (D, error), routes func(D) http.Handler) http.Handler {
+	return newApp(open, routes)
+}

@@ -1,0 +1,192 @@
+package sqlitesearch
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/ncruces/go-sqlite3"
+	"github.com/ncruces/go-sqlite3/ext/fts5"
+
+	"switchboard/shared/search/internal/driver"
+	"switchboard/shared/tenant"
+)
+
+// version is the schema's. An index of another version is made anew: its content
+// comes from the documents.
+const version = 1
+
+const schema = `
+CREATE TABLE document(id TEXT PRIMARY KEY, version TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE passage(n INTEGER PRIMARY KEY, id TEXT NOT NULL, document TEXT NOT NULL,
+	title TEXT NOT NULL, heading TEXT NOT NULL, text TEXT NOT NULL, url TEXT NOT NULL);
+CREATE INDEX passage_document ON passage(document);
+CREATE VIRTUAL TABLE words USING fts5(title, heading, text, content='passage', content_rowid='n',
+	tokenize='porter unicode61 remove_diacritics 2');
+CREATE TRIGGER passage_in AFTER INSERT ON passage BEGIN
+	INSERT INTO words(rowid, title, heading, text) VALUES (new.n, new.title, new.heading, new.text);
+END;
+CREATE TRIGGER passage_out AFTER DELETE ON passage BEGIN
+	INSERT INTO words(words, rowid, title, heading, text) VALUES ('delete', old.n, old.title, old.heading, old.text);
+END;
+`
+
+// prepare brings the file to the current schema.
+func (f *file) prepare() error {
+	if err := fts5.Register(f.conn); err != nil {
+		return err
+	}
+	if err := f.conn.Exec(`PRAGMA locking_mode=exclusive; PRAGMA journal_mode=wal; PRAGMA synchronous=normal; PRAGMA cache_size=-1024;`); err != nil {
+		return err
+	}
+	have, err := f.number(`PRAGMA user_version`)
+	if err != nil {
+		return err
+	}
+	if have != version {
+		if err := f.create(have != 0); err != nil {
+			return err
+		}
+	}
+	f.query, _, err = f.conn.PrepareFlags(`
+		SELECT p.id, p.document, p.title, p.heading, p.url, p.text, -words.rank
+		FROM words JOIN passage p ON p.n = words.rowid
+		WHERE words MATCH ? ORDER BY words.rank LIMIT ?`, sqlite3.PREPARE_PERSISTENT)
+	return err
+}
+
+func (f *file) create(again bool) (err error) {
+	tx, err := f.conn.BeginImmediate()
+	if err != nil {
+		return err
+	}
+	defer tx.End(&err)
+	if again {
+		if err := f.conn.Exec(`DROP TABLE IF EXISTS words; DROP TABLE IF EXISTS passage; DROP TABLE IF EXISTS document;`); err != nil {
+			return err
+		}
+	}
+	return f.conn.Exec(schema + fmt.Sprintf(`
+		INSERT INTO words(words, rank) VALUES('rank', 'bm25(%g, %g, %g)');
+		PRAGMA user_version=%d;`, driver.TitleWeight, driver.HeadingWeight, driver.TextWeight, version))
+}
+
+func (f *file) number(sql string) (int, error) {
+	st, _, err := f.conn.Prepare(sql)
+	if err != nil {
+		return 0, err
+	}
+	defer st.Close()
+	if !st.Step() {
+		return 0, st.Err()
+	}
+	return st.ColumnInt(0), nil
+}
+
+func (s *store) Replace(ctx context.Context, sc tenant.Scope, docs []driver.Document, gone []string) error {
+	return s.with(ctx, sc, "sqlitesearch.Replace", func(f *file) (err error) {
+		tx, err := f.conn.BeginImmediate()
+		if err != nil {
+			return err
+		}
+		defer tx.End(&err)
+		for _, id := range gone {
+			if err := f.remove(id); err != nil {
+				return err
+			}
+		}
+		for _, d := range docs {
+			if err := f.put(d); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func (f *file) remove(document string) error {
+	if err := f.run(`DELETE FROM passage WHERE document = ?`, document); err != nil {
+		return err
+	}
+	return f.run(`DELETE FROM document WHERE id = ?`, document)
+}
+
+func (f *file) put(d driver.Document) error {
+	if err := f.remove(d.ID); err != nil {
+		return err
+	}
+	for _, p := range d.Passages {
+		if err := f.run(`INSERT INTO passage(id, document, title, heading, text, url) VALUES (?, ?, ?, ?, ?, ?)`,
+			p.ID, d.ID, p.Title, p.Heading, p.Text, p.URL); err != nil {
+			return err
+		}
+	}
+	return f.run(`INSERT INTO document(id, version) VALUES (?, ?)`, d.ID, d.Version)
+}
+
+// run executes one statement with text parameters.
+func (f *file) run(sql string, args ...string) error {
+	st, _, err := f.conn.Prepare(sql)
+	if err != nil {
+		return err
+	}
+	defer st.Close()
+	for i, a := range args {
+		if err := st.BindText(i+1, a); err != nil {
+			return err
+		}
+	}
+	return st.Exec()
+}
+
+func (s *store) Versions(ctx context.Context, sc tenant.Scope) (map[string]string, error) {
+	out := make(map[string]string)
+	err := s.with(ctx, sc, "sqlitesearch.Versions", func(f *file) error {
+		st, _, err := f.conn.Prepare(`SELECT id, version FROM document`)
+		if err != nil {
+			return err
+		}
+		defer st.Close()
+		for st.Step() {
+			out[st.ColumnText(0)] = st.ColumnText(1)
+		}
+		return st.Err()
+	})
+	return out, err
+}
+
+func (s *store) Query(ctx context.Context, sc tenant.Scope, terms []string, limit int) ([]driver.Hit, error) {
+	match := expression(terms)
+	var hits []driver.Hit
+	err := s.with(ctx, sc, "sqlitesearch.Query", func(f *file) error {
+		st := f.query
+		defer st.Reset()
+		if err := st.BindText(1, match); err != nil {
+			return err
+		}
+		if err := st.BindInt(2, limit); err != nil {
+			return err
+		}
+		for st.Step() {
+			hits = append(hits, driver.Hit{Passage: driver.Passage{
+				ID: st.ColumnText(0), Document: st.ColumnText(1), Title: st.ColumnText(2),
+				Heading: st.ColumnText(3), URL: st.ColumnText(4), Text: st.ColumnText(5),
+			}, Score: st.ColumnFloat(6)})
+		}
+		return st.Err()
+	})
+	return hits, err
+}
+
+// expression is an FTS5 query for any of the terms. Each is a quoted string, in
+// which nothing is an operator.
+func expression(terms []string) string {
+	var b strings.Builder
+	for i, t := range terms {
+		if i > 0 {
+			b.WriteString(" OR ")
+		}
+		b.WriteString(`"` + strings.ReplaceAll(t, `"`, `""`) + `"`)
+	}
+	return b.String()
+}

@@ -1,0 +1,167 @@
+// Package sqlitesearch is a search index in SQLite: FTS5 with BM25, one file for
+// each tenant in the tenant's own directory.
+//
+// Only shared/app/local and tests import it. Its one promise: a query opens the
+// asker's own file and no other, and a file that is damaged harms its tenant
+// alone. What is in it can be made again from the company's documents.
+package sqlitesearch
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"github.com/ncruces/go-sqlite3"
+
+	"switchboard/shared/search"
+	"switchboard/shared/search/internal/driver"
+	"switchboard/shared/tenant"
+)
+
+// Open returns the index whose files are DIR/<project>/search.db.
+func Open(dir string) (*search.Index, error) {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, err
+	}
+	return search.New(&store{root: root, files: make(map[tenant.ID]*file)}), nil
+}
+
+// maxOpen bounds the files held open; one that is closed is opened again in a
+// few milliseconds.
+const maxOpen = 64
+
+type store struct {
+	root *os.Root
+
+	mu     sync.Mutex
+	files  map[tenant.ID]*file
+	closed bool
+}
+
+var _ driver.Driver = (*store)(nil)
+
+var errClosed = errors.New("sqlitesearch: closed")
+
+// with runs do with the scope's own file, alone.
+func (s *store) with(ctx context.Context, sc tenant.Scope, op string, do func(*file) error) error {
+	if err := sc.Check(op); err != nil {
+		return err
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	f, err := s.file(sc.Project())
+	if err != nil {
+		return err
+	}
+	defer f.mu.Unlock()
+	if f.conn == nil {
+		if err := f.open(s.root, sc.Project()); err != nil {
+			return err
+		}
+	}
+	return do(f)
+}
+
+// file returns the project's file, locked. It is opened by its first user, who
+// has it locked, so a slow opening holds up nobody else's.
+func (s *store) file(id tenant.ID) (*file, error) {
+	for {
+		s.mu.Lock()
+		if s.closed {
+			s.mu.Unlock()
+			return nil, errClosed
+		}
+		f := s.files[id]
+		if f == nil {
+			s.evict()
+			f = &file{}
+			s.files[id] = f
+		}
+		s.mu.Unlock()
+		f.mu.Lock()
+		if !f.evicted {
+			return f, nil
+		}
+		f.mu.Unlock()
+	}
+}
+
+// evict closes a file that nobody uses, if there are too many. s.mu is held.
+func (s *store) evict() {
+	if len(s.files) < maxOpen {
+		return
+	}
+	for id, f := range s.files {
+		if f.mu.TryLock() {
+			f.evicted = true
+			f.close()
+			f.mu.Unlock()
+			delete(s.files, id)
+			return
+		}
+	}
+}
+
+func (s *store) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+	var errs []error
+	for _, f := range s.files {
+		f.mu.Lock()
+		errs = append(errs, f.close())
+		f.evicted = true
+		f.mu.Unlock()
+	}
+	clear(s.files)
+	return errors.Join(append(errs, s.root.Close())...)
+}
+
+// file is one tenant's index. Everything but mu is used with mu held.
+type file struct {
+	mu      sync.Mutex
+	evicted bool
+	conn    *sqlite3.Conn
+	query   *sqlite3.Stmt
+}
+
+// open opens DIR/<id>/search.db. The directory must be a plain one: a link could
+// lead to another tenant's.
+func (f *file) open(root *os.Root, id tenant.ID) error {
+	name := id.String()
+	if err := root.Mkdir(name, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
+		return err
+	}
+	for _, p := range []string{name, filepath.Join(name, "search.db")} {
+		info, err := root.Lstat(p)
+		if err == nil && info.Mode()&os.ModeSymlink != 0 {
+			return errors.New("sqlitesearch: " + p + " is a symbolic link")
+		}
+	}
+	conn, err := sqlite3.Open("file:" + filepath.Join(root.Name(), name, "search.db"))
+	if err != nil {
+		return err
+	}
+	f.conn = conn
+	if err := f.prepare(); err != nil {
+		f.close()
+		return err
+	}
+	return nil
+}
+
+func (f *file) close() error {
+	if f.conn == nil {
+		return nil
+	}
+	if f.query != nil {
+		f.query.Close()
+	}
+	err := f.conn.Close()
+	f.conn, f.query = nil, nil
+	return err
+}

@@ -1,0 +1,182 @@
+package auth_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"switchboard/shared/table/sqlitetable"
+	"switchboard/shared/tenant"
+	"switchboard/shared/tenant/auth"
+)
+
+// logged is all that was logged by this package's tests.
+var logged = &record{}
+
+type record struct {
+	mu      sync.Mutex
+	b       bytes.Buffer
+	secrets []string
+}
+
+func (r *record) Write(p []byte) (int, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.b.Write(p)
+}
+
+func (r *record) secret(s string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.secrets = append(r.secrets, s)
+}
+
+func (r *record) text() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.b.String()
+}
+
+// TestMain looks, after everything ran, for any secret in the log.
+func TestMain(m *testing.M) {
+	slog.SetDefault(slog.New(slog.NewJSONHandler(logged, &slog.HandlerOptions{Level: slog.LevelDebug})))
+	code := m.Run()
+	text := logged.text()
+	for _, s := range logged.secrets {
+		if strings.Contains(text, s[len(s)-20:]) {
+			fmt.Println("FAIL: a secret was logged")
+			code = 1
+		}
+	}
+	os.Exit(code)
+}
+
+var (
+	master = bytes.Repeat([]byte("m"), 32)
+	sk     = []auth.Kind{auth.SecretKey}
+)
+
+// door is a service behind the gate.
+type door struct {
+	dir   *auth.Directory
+	gate  *auth.Gate
+	files string // where the directory's bytes are
+	http.Handler
+}
+
+func newDoor(t testing.TB, routes ...auth.Route) *door {
+	t.Helper()
+	files := t.TempDir()
+	tbl, err := sqlitetable.Open(files, make([]byte, 32), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { tbl.Close() })
+	dir, err := auth.NewDirectory(tbl, master)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := auth.NewGate(dir)
+	if len(routes) == 0 {
+		routes = []auth.Route{echo()}
+	}
+	return &door{dir, g, files, auth.Handler(g, routes)}
+}
+
+// issue makes a credential like c of project acme.
+func (d *door) issue(t testing.TB, c auth.Credential) (auth.Credential, string) {
+	t.Helper()
+	if c.Kind == "" {
+		c.Kind = auth.SecretKey
+	}
+	if c.Kind != auth.OperatorKey && c.Project == "" {
+		c.Project = "acme"
+	}
+	c, s, err := d.dir.Issue(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Kind != auth.Publishable {
+		logged.secret(s.Reveal())
+	}
+	return c, s.Reveal()
+}
+
+type echoBody struct {
+	Message string `json:"message"`
+	User    *struct {
+		ID string `json:"id"`
+	} `json:"user"`
+}
+
+type echoAnswer struct {
+	Project string `json:"project"`
+	Message string `json:"message"`
+	Key     string `json:"key"`
+	Query   string `json:"q"`
+	ID      string `json:"id"`
+}
+
+// echo answers with what its handler was given.
+func echo() auth.Route {
+	return auth.JSON("POST /echo", auth.Allow{Kinds: sk, Can: tenant.CanChat},
+		func(_ context.Context, sc tenant.Scope, in *auth.Request[echoBody]) (echoAnswer, error) {
+			return echoAnswer{sc.Project().String(), in.Body.Message, in.IdempotencyKey, in.Query("q"), in.ID}, nil
+		})
+}
+
+// noBody makes a route without a body that runs fn.
+func noBody(pattern string, fn func(context.Context, tenant.Scope) error) auth.Route {
+	return auth.JSON(pattern, auth.Allow{Kinds: sk},
+		func(ctx context.Context, sc tenant.Scope, _ *auth.Request[auth.None]) (struct{}, error) {
+			return struct{}{}, fn(ctx, sc)
+		})
+}
+
+// stream makes a route at GET /stream that answers through a Reply.
+func stream(fn func(context.Context, *auth.Reply) error) auth.Route {
+	return auth.Stream("GET /stream", auth.Allow{Kinds: sk},
+		func(ctx context.Context, _ tenant.Scope, _ *auth.Request[auth.None], out *auth.Reply) error {
+			return fn(ctx, out)
+		})
+}
+
+// ask sends one request; headers are name, value, name, value.
+func ask(h http.Handler, method, target, body string, headers ...string) *httptest.ResponseRecorder {
+	var rd io.Reader
+	if body != "" {
+		rd = strings.NewReader(body)
+	}
+	r := httptest.NewRequest(method, target, rd)
+	for p := range slices.Chunk(headers, 2) {
+		r.Header.Add(p[0], p[1])
+	}
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	return w
+}
+
+// say asks the echo route under a credential.
+func (d *door) say(text string) *httptest.ResponseRecorder {
+	return ask(d, "POST", "/echo", `{"message":"hi"}`, "Authorization", "Bearer "+text)
+}
+
+func wantStatus(t testing.TB, w *httptest.ResponseRecorder, code int) {
+	t.Helper()
+	if w.Code != code {
+		t.Fatalf("status %d, want %d: %s", w.Code, code, w.Body)
+	}
+}
+
+func pass(context.Context, tenant.Scope, *auth.Request[auth.None]) (struct{}, error) {
+	return struct{}{}, nil
+}

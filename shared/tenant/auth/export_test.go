@@ -1,0 +1,31 @@
+package auth
+
+import "time"
+
+// Limits of the gate, for tests.
+const (
+	Stale      = stale
+	MaxUnknown = maxUnknown
+	MaxUnsent  = maxUnsent
+)
+
+// Parse is parse.
+func Parse(text string) (Kind, string, bool) { return parse(text) }
+
+// Suspend makes g as after a sleep of the machine, in which the wall clock went on
+// and the monotonic clock stood still.
+func (g *Gate) Suspend(d time.Duration) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for id, e := range g.known {
+		e.wall = e.wall.Add(-d)
+		g.known[id] = e
+	}
+}
+
+// Held returns how many credentials, and how many ids without one, are in memory.
+func (g *Gate) Held() (known, unknown int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return len(g.known), len(g.unknown)
+}

@@ -1,0 +1,407 @@
+package auth_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"switchboard/shared/tenant/auth"
+)
+
+// event is what a browser's EventSource would hand out.
+type event struct{ name, data string }
+
+// events parses a stream as the HTML standard says. Comments are events named ":".
+func events(raw string) (out []event) {
+	raw = strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(raw)
+	var e event
+	begun := false
+	for line := range strings.Lines(raw) {
+		line, whole := strings.CutSuffix(line, "\n")
+		if !whole {
+			return append(out, event{"cut", line})
+		}
+		field, value, _ := strings.Cut(line, ":")
+		value = strings.TrimPrefix(value, " ")
+		switch {
+		case line == "" && begun:
+			e.data = strings.TrimSuffix(e.data, "\n")
+			out, e, begun = append(out, e), event{}, false
+		case line == "":
+		case field == "":
+			out = append(out, event{":", value})
+		case field == "event":
+			e.name = value
+		case field == "data":
+			e.data, begun = e.data+value+"\n", true
+		default:
+			out = append(out, event{"unknown field", line})
+		}
+	}
+	return out
+}
+
+// wire is a client's end: it records what arrives, and may be slow or gone.
+type wire struct {
+	header http.Header
+
+	mu       sync.Mutex
+	b        bytes.Buffer
+	flushes  int
+	status   int
+	deadline time.Time
+	err      error         // of every write
+	hold     chan struct{} // a write waits until it is closed
+}
+
+func newWire() *wire { return &wire{header: http.Header{}} }
+
+func (w *wire) Header() http.Header { return w.header }
+
+func (w *wire) WriteHeader(code int) { w.status = code }
+
+func (w *wire) SetWriteDeadline(t time.Time) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.deadline = t
+	return nil
+}
+
+func (w *wire) Write(p []byte) (int, error) {
+	if w.hold != nil {
+		<-w.hold
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.err != nil {
+		return 0, w.err
+	}
+	return w.b.Write(p)
+}
+
+func (w *wire) FlushError() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.flushes++
+	return w.err
+}
+
+// left is the time until the write deadline.
+func (w *wire) left() time.Duration {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return time.Until(w.deadline)
+}
+
+// flushed is how often the client was sent what there was.
+func (w *wire) flushed() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.flushes
+}
+
+func (w *wire) text() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.b.String()
+}
+
+// run serves one request of the stream route into w.
+func (d *door) run(text string, w http.ResponseWriter) {
+	r := httptest.NewRequest("GET", "/stream", nil)
+	r.Header.Set("Authorization", "Bearer "+text)
+	d.ServeHTTP(w, r)
+}
+
+func TestEventsArriveWholeAndInOrder(t *testing.T) {
+	t.Parallel()
+	odd := []string{"", " ", "a", " leading", "trailing ", "data: x", ": comment", "event: done", "id: 1", "\x00", "\u2028\u2029",
+		"\xff", "é😀", strings.Repeat("long", 100_000), "\\n", "a\nb", "a\n\nevent: done\ndata: {}\n\n", "\r", "\r\n", "a\r\nb\rc\n"}
+	var want []event
+	d := newDoor(t, stream(func(_ context.Context, out *auth.Reply) error {
+		out.Events()
+		out.Events() // the second is no second stream
+		for i := range 200 {
+			out.Event("delta", fmt.Appendf(nil, "%d", i))
+		}
+		for _, s := range odd {
+			out.Event("odd", []byte(s))
+			out.Data([]byte(s))
+		}
+		return nil
+	}))
+	for i := range 200 {
+		want = append(want, event{"delta", fmt.Sprint(i)})
+	}
+	for _, s := range odd {
+		s = strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(s)
+		want = append(want, event{"odd", s}, event{"", s})
+	}
+	_, text := d.issue(t, auth.Credential{})
+	server := httptest.NewServer(d)
+	defer server.Close()
+	r, _ := http.NewRequestWithContext(t.Context(), "GET", server.URL+"/stream", nil)
+	r.Header.Set("X-Api-Key", text)
+	res, err := server.Client().Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	raw, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := res.Header
+	if h.Get("Content-Type") != "text/event-stream; charset=utf-8" || h.Get("Cache-Control") != "no-store" || h.Get("X-Request-Id") == "" {
+		t.Errorf("headers %v", h)
+	}
+	got := events(string(raw))
+	for i := range max(len(got), len(want)) {
+		if i >= len(got) || i >= len(want) || got[i] != want[i] {
+			t.Fatalf("%d events, want %d; the first that differs is number %d", len(got), len(want), i)
+		}
+	}
+}
+
+func FuzzEvents(f *testing.F) {
+	f.Add([]byte("{}"), []byte("a\n\nevent: x\r\n"))
+	f.Add([]byte{}, []byte("\r"))
+	handler := make(chan [2][]byte, 1)
+	d := newDoor(f, stream(func(_ context.Context, out *auth.Reply) error {
+		in := <-handler
+		out.Events()
+		out.Event("first", in[0])
+		out.Data(in[1])
+		return nil
+	}))
+	_, text := d.issue(f, auth.Credential{})
+	f.Fuzz(func(t *testing.T, a, b []byte) {
+		handler <- [2][]byte{a, b}
+		w := newWire()
+		d.run(text, w)
+		lines := strings.NewReplacer("\r\n", "\n", "\r", "\n")
+		got := events(w.text())
+		if len(got) != 2 || got[0] != (event{"first", lines.Replace(string(a))}) || got[1] != (event{"", lines.Replace(string(b))}) {
+			t.Errorf("%q and %q arrived as %q", a, b, got)
+		}
+	})
+}
+
+// A silent stream says that it is alive within 15 seconds, again and again, and
+// not before its first silence.
+func TestHeartbeat(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		release := make(chan struct{})
+		d := newDoor(t, stream(func(_ context.Context, out *auth.Reply) error {
+			out.Events()
+			<-release
+			out.Event("done", []byte("{}"))
+			return nil
+		}))
+		_, text := d.issue(t, auth.Credential{})
+		w := newWire()
+		var wg sync.WaitGroup
+		wg.Go(func() { d.run(text, w) })
+		synctest.Wait()
+		if w.text() != "" {
+			t.Errorf("sent before there was anything to say: %q", w.text())
+		}
+		for n := 1; n <= 20; n++ {
+			time.Sleep(15 * time.Second)
+			synctest.Wait()
+			if got := events(w.text()); len(got) < n || got[len(got)-1].name != ":" {
+				t.Fatalf("after %d s: %q", 15*n, got)
+			}
+			if left := w.left(); left <= 0 || left > time.Minute {
+				t.Errorf("the write deadline is %v away", left)
+			}
+		}
+		close(release)
+		wg.Wait()
+		if got := events(w.text()); got[len(got)-1] != (event{"done", "{}"}) {
+			t.Errorf("last: %q", got[len(got)-1])
+		}
+	})
+}
+
+// A client that reads slowly holds its handler, not the process's memory.
+func TestSlowClient(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const size, n = 1000, 2000
+		sent := 0
+		d := newDoor(t, stream(func(_ context.Context, out *auth.Reply) error {
+			out.Events()
+			for range n {
+				out.Data(bytes.Repeat([]byte("x"), size))
+				sent++
+			}
+			return nil
+		}))
+		_, text := d.issue(t, auth.Credential{})
+		w := newWire()
+		w.hold = make(chan struct{})
+		var wg sync.WaitGroup
+		wg.Go(func() { d.run(text, w) })
+		synctest.Wait()
+		if most := 2*auth.MaxUnsent/size + 2; sent == 0 || sent > most {
+			t.Errorf("%d events were taken from the handler; at most %d", sent, most)
+		}
+		close(w.hold)
+		wg.Wait()
+		if got := len(events(w.text())); sent != n || got != n {
+			t.Errorf("%d sent, %d arrived, want %d", sent, got, n)
+		}
+	})
+}
+
+// A client that is gone does not hold its handler, whatever is still to say.
+func TestGoneClient(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDoor(t, stream(func(_ context.Context, out *auth.Reply) error {
+			out.Events()
+			for range 5000 {
+				out.Event("delta", bytes.Repeat([]byte("x"), 1000))
+			}
+			time.Sleep(time.Minute) // heartbeats go nowhere
+			out.Event("done", []byte("{}"))
+			return nil
+		}))
+		_, text := d.issue(t, auth.Credential{})
+		w := newWire()
+		w.err = errors.New("broken pipe")
+		began := time.Now()
+		d.run(text, w)
+		if took := time.Since(began); took > time.Minute+time.Second {
+			t.Errorf("the handler was held for %v", took)
+		}
+	})
+}
+
+// Events that are ready together go out together.
+func TestBurstIsFewFlushes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWire()
+		w.hold = make(chan struct{})
+		d := newDoor(t, stream(func(_ context.Context, out *auth.Reply) error {
+			out.Events()
+			out.Event("start", []byte("{}"))
+			synctest.Wait() // its write is under way
+			for range 1000 {
+				out.Event("delta", []byte(`{"text":"x"}`))
+			}
+			close(w.hold)
+			return nil
+		}))
+		_, text := d.issue(t, auth.Credential{})
+		d.run(text, w)
+		if got := len(events(w.text())); got != 1001 || w.flushed() > 2 {
+			t.Errorf("%d events in %d flushes", got, w.flushed())
+		}
+	})
+}
+
+// An event does not wait for the one after it.
+func TestEachEventIsFlushed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWire()
+		d := newDoor(t, stream(func(_ context.Context, out *auth.Reply) error {
+			out.Events()
+			for n := 1; n <= 50; n++ {
+				out.Event("delta", []byte("{}"))
+				synctest.Wait()
+				if got := len(events(w.text())); got != n || w.flushed() != n {
+					t.Errorf("after %d events %d arrived in %d flushes", n, got, w.flushed())
+				}
+			}
+			return nil
+		}))
+		_, text := d.issue(t, auth.Credential{})
+		d.run(text, w)
+	})
+}
+
+// cutShort reports how an answer over a real connection ended.
+func cutShort(t *testing.T, h http.Handler, text string) (body string, err error) {
+	t.Helper()
+	server := httptest.NewUnstartedServer(h)
+	server.Config.ErrorLog = nil
+	server.Start()
+	defer server.Close()
+	c, err := net.Dial("tcp", server.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	fmt.Fprintf(c, "GET /stream HTTP/1.1\r\nHost: x\r\nX-Api-Key: %s\r\n\r\n", text)
+	res, err := http.ReadResponse(bufio.NewReader(c), nil)
+	if err != nil {
+		return "", err
+	}
+	defer res.Body.Close()
+	b, err := io.ReadAll(res.Body)
+	return string(b), err
+}
+
+// What failed after it began never looks like a whole answer.
+func TestBrokenStreamHasNoEnd(t *testing.T) {
+	t.Parallel()
+	for name, end := range map[string]func() error{
+		"panic": func() error { panic("half way") },
+		"abort": func() error { panic(http.ErrAbortHandler) },
+		"error": func() error { return errors.New("half way") },
+		"fine":  func() error { return nil },
+	} {
+		d := newDoor(t, stream(func(_ context.Context, out *auth.Reply) error {
+			out.Events()
+			out.Event("delta", []byte("{}"))
+			return end()
+		}))
+		_, text := d.issue(t, auth.Credential{})
+		body, err := cutShort(t, d, text)
+		if name == "fine" != (err == nil) || len(events(body)) < 1 {
+			t.Errorf("%s: %q, %v", name, body, err)
+		}
+	}
+}
+
+// A stream that fails before its first event is answered with a problem.
+func TestStreamFailsBeforeItBegins(t *testing.T) {
+	t.Parallel()
+	for name, end := range map[string]func(out *auth.Reply) error{
+		"panic":                  func(*auth.Reply) error { panic("early") },
+		"error":                  func(*auth.Reply) error { return errors.New("early") },
+		"nothing":                func(*auth.Reply) error { return nil },
+		"another kind of answer": func(out *auth.Reply) error { return out.JSON("x") },
+	} {
+		d := newDoor(t, stream(func(_ context.Context, out *auth.Reply) error {
+			out.Events()
+			return end(out)
+		}))
+		_, text := d.issue(t, auth.Credential{})
+		w := ask(d, "GET", "/stream", "", "Authorization", "Bearer "+text)
+		if problemOf(t, w, 500); strings.Contains(w.Body.String(), "early") {
+			t.Errorf("%s: %s", name, w.Body)
+		}
+	}
+}
+
+func TestJSONIsMended(t *testing.T) {
+	t.Parallel()
+	d := newDoor(t, stream(func(_ context.Context, out *auth.Reply) error { return out.JSON(map[string]string{"text": "a\xffb"}) }))
+	_, text := d.issue(t, auth.Credential{})
+	w := ask(d, "GET", "/stream", "", "Authorization", "Bearer "+text)
+	if wantStatus(t, w, 200); w.Body.String() != `{"text":"a`+"\ufffd"+`b"}` {
+		t.Errorf("%q", w.Body)
+	}
+}
