@@ -94,8 +94,8 @@ func TestZeroRefuses(t *testing.T) {
 		t.Errorf("the zero Scope can do something: %+v", zero)
 	}
 	var role tenant.Role
-	if role.String() != "none" || tenant.Role(200).String() != "owner" || zero.Kind().String() != "none" {
-		t.Errorf("names: %v %v %v", role, tenant.Role(200), zero.Kind())
+	if role.String() != "none" || zero.Kind().String() != "none" {
+		t.Errorf("names: %v %v", role, zero.Kind())
 	}
 	sc := tenanttest.Scope("acme")
 	if err := sc.Check("op"); err != nil || !sc.Can(tenant.CanChat|tenant.CanReadConversations) || sc.Project().String() != "acme" {

@@ -39,7 +39,7 @@ func TestPowerCut(t *testing.T) {
 	must(t, err)
 	must(t, st.Exec(one, "PRAGMA wal_autocheckpoint=30")) // to pass many
 	p.database = filepath.Join(dir, "one", "table.db")
-	const writes = 150
+	const writes = 100
 	for i := range writes {
 		body := bytes.Repeat([]byte{byte(i)}, i*97%9000)
 		must(t, tbl.Write(t.Context(), one, table.Create(item(fmt.Sprintf("%03d", i)), body), table.Add(item("n"), map[string]int64{"n": 1})))
@@ -49,7 +49,7 @@ func TestPowerCut(t *testing.T) {
 		t.Fatalf("%d cuts, %d syncs of the database: the test tests nothing", len(p.cuts), p.checkpoints)
 	}
 	for i, c := range p.cuts {
-		if i%(len(p.cuts)/40) == 0 {
+		if i%(len(p.cuts)/25) == 0 {
 			c.recover(t)
 		}
 	}

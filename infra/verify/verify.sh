@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# verify.sh [GO TEST ARGUMENTS]
+#
+# Runs the tests that judge our drivers by the real thing: starts DynamoDB Local
+# and redis-server, tells the tests where they are, and stops both however it
+# ends. `make verify` calls it.
+set -euo pipefail
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+here=$root/infra/verify
+
+# Two runs at a time do not stop each other's servers.
+mkdir -p "$peers"
+run=$(mktemp -d "$peers/run.XXXXXX")
+
+finish() {
+	local code=$?
+	trap - EXIT
+	"$here/dynamodb-local.sh" stop "$run/dynamodb-local.pid" || code=1
+	"$here/redis.sh" stop "$run/redis.pid" || code=1
+	if [[ $code -eq 0 ]]; then
+		rm -rf "$run"
+	else
+		say "the servers' logs are in $run"
+	fi
+	exit "$code"
+}
+trap finish EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
+
+started=$("$here/dynamodb-local.sh" start "$run/dynamodb-local.pid")
+export "${started?}"
+say "$started"
+started=$("$here/redis.sh" start "$run/redis.pid")
+export "${started?}"
+say "$started"
+
+cd "$root"
+packages=(./shared/table/dynamotable/...)
+# A folder without Go files is not a package.
+if compgen -G 'shared/session/*.go' >/dev/null; then packages+=(./shared/session/...); fi
+go test -race -count=1 "$@" "${packages[@]}"
