@@ -41,3 +41,6 @@ packages=(./shared/table/dynamotable/...)
 # A folder without Go files is not a package.
 if compgen -G 'shared/session/*.go' >/dev/null; then packages+=(./shared/session/...); fi
 go test -race -count=1 "$@" "${packages[@]}"
+
+# The template is judged by the SAM CLI in a script of its own.
+if [[ -f template.yaml && -x $here/sam.sh ]]; then "$here/sam.sh"; fi

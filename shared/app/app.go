@@ -41,7 +41,8 @@ func publicRoutes(p *Parts) []auth.Route {
 	if p.Demo != nil {
 		routes = append(routes,
 			auth.Public("GET /demo/{project}", http.HandlerFunc(p.Demo.Page)),
-			auth.Public("GET /demo/assets/{file}", http.HandlerFunc(p.Demo.Asset)))
+			auth.Public("GET /demo/{project}/about.json", http.HandlerFunc(p.Demo.About)),
+			auth.Public("GET /demo-assets/{file}", http.HandlerFunc(p.Demo.Asset)))
 	}
 	return routes
 }

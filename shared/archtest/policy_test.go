@@ -1,8 +1,12 @@
 package archtest_test
 
 import (
+	"bytes"
 	"context"
+	"log/slog"
+	"os"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -11,6 +15,31 @@ import (
 	"switchboard/shared/tenant"
 	"switchboard/shared/tenant/auth"
 )
+
+// logged is what was logged by this package's tests.
+var logged record
+
+type record struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (r *record) Write(p []byte) (int, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.b.Write(p)
+}
+
+func (r *record) text() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.b.String()
+}
+
+func TestMain(m *testing.M) {
+	slog.SetDefault(slog.New(slog.NewTextHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug})))
+	os.Exit(m.Run())
+}
 
 // identities are all who may stand at a door; nil is nobody.
 var identities = map[string]*auth.Credential{
@@ -147,6 +176,20 @@ func TestPolicy(t *testing.T) {
 			if who == "sk(neighbor)" && strings.Contains(a.Body, "alphacanary") {
 				t.Errorf("%s on %s: %s", who, r.Pattern, a.Body)
 			}
+		}
+	}
+	log := logged.text()
+	if !strings.Contains(log, "status=403") {
+		t.Error("control: refusals are not logged")
+	}
+	for who, text := range key {
+		if !strings.HasPrefix(text, "pk_") && strings.Contains(log, text[len(text)-16:]) {
+			t.Errorf("the secret of %s was logged", who)
+		}
+	}
+	for _, words := range []string{"What does a visit cost", "alphacanary"} {
+		if strings.Contains(log, words) {
+			t.Errorf("%q was logged", words)
 		}
 	}
 	for route := range policy {

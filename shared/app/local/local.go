@@ -100,7 +100,9 @@ func Open(ctx context.Context, o Options) (_ *Local, err error) {
 		Models: models, Prices: prices, Process: chat.NewProcess(), Alone: true,
 	}
 	if o.Dev {
-		l.Demo = demo.New(l.Companies)
+		if l.Demo, err = demo.New(l.Companies); err != nil {
+			return nil, err
+		}
 	}
 	l.startSweeping()
 	return l, nil

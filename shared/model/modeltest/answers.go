@@ -18,7 +18,7 @@ func testText(t *testing.T, h *harness) {
 		script = append(script, Step{Text: s})
 	}
 	m, srv := h.script(t, append(script, Step{Stop: model.StopEnd}))
-	got := listen(t, m, soon(t), acme, ask("What do you do?"))
+	got := listen(t, m, soon(t), acme(), ask("What do you do?"))
 	if got.err != nil || got.stop != model.StopEnd || !slices.Equal(got.parts, want) {
 		t.Errorf("got %+v, want the texts %q and an end", got, want)
 	}
@@ -39,7 +39,7 @@ func testIncremental(t *testing.T, h *harness) {
 	}
 	m, _ := h.script(t, append(script, Step{Stop: model.StopEnd}))
 	read := 0
-	for p, err := range m.Stream(soon(t), acme, ask("Count.")) {
+	for p, err := range m.Stream(soon(t), acme(), ask("Count.")) {
 		if err != nil {
 			t.Fatalf("after %d parts: %v", read, err)
 		}
@@ -93,7 +93,7 @@ func testOddStrings(t *testing.T, h *harness) {
 	for name, s := range oddStrings {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got := listen(t, echo, soon(t), acme, ask(s))
+			got := listen(t, echo, soon(t), acme(), ask(s))
 			if got.err != nil {
 				t.Fatal(got.err)
 			}
@@ -104,7 +104,7 @@ func testOddStrings(t *testing.T, h *harness) {
 	}
 	t.Run("not UTF-8", func(t *testing.T) {
 		t.Parallel()
-		if got := listen(t, echo, soon(t), acme, ask("a\xffb")); got.err != nil || got.text != "a\ufffdb" {
+		if got := listen(t, echo, soon(t), acme(), ask("a\xffb")); got.err != nil || got.text != "a\ufffdb" {
 			t.Errorf("got %q, %v; want the byte replaced", got.text, got.err)
 		}
 	})
@@ -112,7 +112,7 @@ func testOddStrings(t *testing.T, h *harness) {
 
 func testEmptyAnswer(t *testing.T, h *harness) {
 	m, _ := h.script(t, Script{{Usage: &model.Usage{Input: 3}}, {Stop: model.StopEnd}})
-	got := listen(t, m, soon(t), acme, ask("Say nothing."))
+	got := listen(t, m, soon(t), acme(), ask("Say nothing."))
 	if d := cmp.Diff(said{stop: model.StopEnd, usage: model.Usage{Input: 3}}, got, cmp.AllowUnexported(said{})); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
 	}
@@ -127,7 +127,7 @@ func testUsage(t *testing.T, h *harness) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			m, _ := h.script(t, Script{{Text: "x"}, {Usage: &want}, {Stop: model.StopEnd}})
-			if got := listen(t, m, soon(t), acme, ask("?")); got.err != nil || got.usage != want {
+			if got := listen(t, m, soon(t), acme(), ask("?")); got.err != nil || got.usage != want {
 				t.Errorf("got %+v (%v), want %+v", got.usage, got.err, want)
 			}
 		})
@@ -153,7 +153,7 @@ func testToolCalls(t *testing.T, h *harness) {
 			m, _ := h.script(t, append(tc.script, Step{Usage: &model.Usage{Input: 1, Output: 1}}, Step{Stop: model.StopTools}))
 			req := ask("Call me.")
 			req.Tools = []model.Tool{{Name: "take_lead"}, {Name: "book"}, {Name: "now"}}
-			got := listen(t, m, soon(t), acme, req)
+			got := listen(t, m, soon(t), acme(), req)
 			if got.err != nil || got.text != tc.text || got.stop != model.StopTools {
 				t.Errorf("got %+v, want text %q and a stop for tools", got, tc.text)
 			}
@@ -176,7 +176,7 @@ func testToolResults(t *testing.T, h *harness) {
 		model.Message{Role: model.ToolRole, ToolCallID: "call_one", Text: "RESULT-1"},
 		model.Message{Role: model.ToolRole, ToolCallID: "call_two", Text: "RESULT-2"},
 	)
-	if got := listen(t, m, soon(t), acme, req); got.err != nil || got.text != "Done." {
+	if got := listen(t, m, soon(t), acme(), req); got.err != nil || got.text != "Done." {
 		t.Fatalf("got %+v", got)
 	}
 	body := string(srv.Calls()[0].Body)
@@ -213,7 +213,7 @@ func testRequest(t *testing.T, h *harness) {
 		ToolChoice:      "take_lead",
 		MaxOutputTokens: 321, Temperature: &temperature, TopP: &topP, StopSequences: []string{"HALT"},
 	}
-	if got := listen(t, m, soon(t), acme, req); got.err != nil {
+	if got := listen(t, m, soon(t), acme(), req); got.err != nil {
 		t.Fatal(got.err)
 	}
 	c := srv.Calls()[0]
@@ -230,7 +230,7 @@ func testRequest(t *testing.T, h *harness) {
 			t.Errorf("%q is not in %s", want, c.Body)
 		}
 	}
-	if got := listen(t, m, soon(t), acme, ask("?")); got.err != nil {
+	if got := listen(t, m, soon(t), acme(), ask("?")); got.err != nil {
 		t.Fatal(got.err)
 	}
 	if body := string(srv.Calls()[1].Body); !strings.Contains(body, fmt.Sprintf(":%d", model.DefaultMaxOutputTokens)) || strings.Contains(body, "temperature") {
@@ -243,7 +243,7 @@ func testStops(t *testing.T, h *harness) {
 		t.Run(string(stop), func(t *testing.T) {
 			t.Parallel()
 			m, _ := h.script(t, Script{{Text: "Well"}, {Usage: &model.Usage{Input: 1, Output: 1}}, {Stop: stop}})
-			got := listen(t, m, soon(t), acme, ask("?"))
+			got := listen(t, m, soon(t), acme(), ask("?"))
 			if got.err != nil || got.stop != want || got.text != "Well" {
 				t.Errorf("got %+v, want %q", got, want)
 			}

@@ -41,7 +41,7 @@ func testRefusals(t *testing.T, h *harness) {
 				tc.fail.Message = secret
 			}
 			m, srv := h.script(t, Script{{Fail: &tc.fail}})
-			got := listen(t, m, soon(t), acme, ask("?"))
+			got := listen(t, m, soon(t), acme(), ask("?"))
 			p := wantReason(t, got.err, tc.reason)
 			if p.RetryAfter != tc.retry {
 				t.Errorf("retry after %v, want %v", p.RetryAfter, tc.retry)
@@ -65,7 +65,7 @@ func testFailsMidStream(t *testing.T, h *harness) {
 		t.Run(reason, func(t *testing.T) {
 			t.Parallel()
 			m, _ := h.script(t, Script{{Text: "He"}, {Text: "llo"}, {Fail: &Failure{Status: status, Message: "sorry"}}})
-			got := listen(t, m, soon(t), acme, ask("?"))
+			got := listen(t, m, soon(t), acme(), ask("?"))
 			wantReason(t, got.err, reason)
 			if got.text != "Hello" {
 				t.Errorf("text %q was lost", got.text)
@@ -84,7 +84,7 @@ func testCutMidStream(t *testing.T, h *harness) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			m, _ := h.script(t, script)
-			got := listen(t, m, soon(t), acme, ask("?"))
+			got := listen(t, m, soon(t), acme(), ask("?"))
 			wantReason(t, got.err, problem.ReasonNetwork)
 			if got.text != "Hello" {
 				t.Errorf("text %q was lost", got.text)
@@ -95,7 +95,7 @@ func testCutMidStream(t *testing.T, h *harness) {
 
 func testCutBeforeHeaders(t *testing.T, h *harness) {
 	m, _ := h.script(t, Script{{Cut: true}})
-	wantReason(t, listen(t, m, soon(t), acme, ask("?")).err, problem.ReasonNetwork)
+	wantReason(t, listen(t, m, soon(t), acme(), ask("?")).err, problem.ReasonNetwork)
 }
 
 func testNobodyThere(t *testing.T, h *harness) {
@@ -105,7 +105,7 @@ func testNobodyThere(t *testing.T, h *harness) {
 	}
 	url := "http://" + l.Addr().String()
 	l.Close()
-	wantReason(t, listen(t, h.open(t, url), soon(t), acme, ask("?")).err, problem.ReasonNetwork)
+	wantReason(t, listen(t, h.open(t, url), soon(t), acme(), ask("?")).err, problem.ReasonNetwork)
 }
 
 // testHangs cancels a call that the provider keeps waiting: before it has said
@@ -119,7 +119,7 @@ func testHangs(t *testing.T, h *harness) {
 			cancel() // the provider has the request now
 			return Script{{Hang: true}}
 		}))
-		wantContext(t, listen(t, m, ctx, acme, ask("?")).err, context.Canceled)
+		wantContext(t, listen(t, m, ctx, acme(), ask("?")).err, context.Canceled)
 	})
 	t.Run("mid-stream", func(t *testing.T) {
 		t.Parallel()
@@ -127,7 +127,7 @@ func testHangs(t *testing.T, h *harness) {
 		defer cancel()
 		m, _ := h.script(t, Script{{Text: "He"}, {Hang: true}})
 		var last error
-		for p, err := range m.Stream(ctx, acme, ask("?")) {
+		for p, err := range m.Stream(ctx, acme(), ask("?")) {
 			if p.Text == "He" {
 				cancel()
 			}
@@ -140,7 +140,7 @@ func testHangs(t *testing.T, h *harness) {
 		ctx, cancel := context.WithTimeout(soon(t), 20*time.Millisecond)
 		defer cancel()
 		m, _ := h.script(t, Script{{Hang: true}})
-		wantContext(t, listen(t, m, ctx, acme, ask("?")).err, context.DeadlineExceeded)
+		wantContext(t, listen(t, m, ctx, acme(), ask("?")).err, context.DeadlineExceeded)
 	})
 }
 
@@ -160,7 +160,7 @@ func testBreak(t *testing.T, h *harness) {
 		srv.ServeHTTP(w, r) // returns when the client has gone
 	}))
 	ctx := soon(t)
-	for p := range m.Stream(ctx, acme, ask("?")) {
+	for p := range m.Stream(ctx, acme(), ask("?")) {
 		if p.Text != "" {
 			break
 		}
@@ -188,7 +188,7 @@ func testReuse(t *testing.T, h *harness) {
 	}))
 	const turns = 10
 	for range turns {
-		if got := listen(t, m, soon(t), acme, ask("?")); got.err != nil {
+		if got := listen(t, m, soon(t), acme(), ask("?")); got.err != nil {
 			t.Fatal(got.err)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/http/httptest"
+	"sync"
 	"testing"
 	"time"
 
@@ -118,7 +119,7 @@ func soon(t *testing.T) context.Context {
 	return ctx
 }
 
-var acme = tenanttest.Scope("acme")
+var acme = sync.OnceValue(func() tenant.Scope { return tenanttest.Scope("acme") })
 
 // ask is a plain question.
 func ask(text string) model.Request {

@@ -12,7 +12,7 @@ import (
 	"switchboard/shared/tenant/tenanttest"
 )
 
-func open(t *testing.T, dir string) *search.Index {
+func open(t testing.TB, dir string) *search.Index {
 	t.Helper()
 	x, err := sqlitesearch.Open(dir)
 	if err != nil {

@@ -148,6 +148,22 @@ func TestFeedIsCheap(t *testing.T) {
 	}
 }
 
+// TestFeedOutlivesIterators holds that an iterator DynamoDB has forgotten costs a
+// new one, and no change.
+func TestFeedOutlivesIterators(t *testing.T) {
+	t.Parallel()
+	for _, code := range []string{"ExpiredIteratorException", "TrimmedDataAccessException"} {
+		r := newRig(t, nil)
+		r.write(t, table.Put(key("a"), []byte("1")))
+		_, pos := r.rest(t, "", 10)
+		r.write(t, table.Put(key("a"), []byte("2")))
+		r.on("GetRecords", 1, dynamotest.Fault{Code: code})
+		if changes, _ := r.rest(t, pos, 10); len(changes) != 1 || changes[0].Item.Version != 2 {
+			t.Errorf("%s: %+v", code, changes)
+		}
+	}
+}
+
 func TestFeedFailures(t *testing.T) {
 	t.Parallel()
 	none := newRig(t, func(c *dynamotable.Config) { c.Streams = nil })

@@ -4,6 +4,7 @@ import "time"
 
 // Limits of the gate, for tests.
 const (
+	Fresh      = fresh
 	Stale      = stale
 	MaxUnknown = maxUnknown
 	MaxUnsent  = maxUnsent

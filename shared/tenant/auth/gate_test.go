@@ -229,9 +229,9 @@ func TestFlood(t *testing.T) {
 	wantStatus(t, d.say(text), 200)
 }
 
-// Many who ask for the same credential at the same time ask the directory once.
-func TestLookupsAreShared(t *testing.T) {
-	t.Parallel()
+// remote is a door whose directory is across a network that a test can hold up.
+func remote(t *testing.T) (*door, *dynamotest.Server) {
+	t.Helper()
 	endpoint, server := dynamotest.Start(t)
 	client := dynamodb.NewFromConfig(aws.Config{
 		Region: "us-east-1", BaseEndpoint: &endpoint, Credentials: credentials.NewStaticCredentialsProvider("test", "test", ""),
@@ -247,24 +247,54 @@ func TestLookupsAreShared(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := &door{dir: dir, Handler: auth.Handler(auth.NewGate(dir), []auth.Route{echo()})}
+	g := auth.NewGate(dir)
+	return &door{dir: dir, gate: g, Handler: auth.Handler(g, []auth.Route{echo()})}, server
+}
+
+// Many who ask for the same credential at the same time ask the directory once.
+func TestLookupsAreShared(t *testing.T) {
+	t.Parallel()
+	d, server := remote(t)
 	_, text := d.issue(t, auth.Credential{})
 	release := make(chan struct{})
 	server.OnCall(func(dynamotest.Call) dynamotest.Fault { return dynamotest.Fault{Wait: release} })
 	before := server.Calls("GetItem")
-	codes := make([]*httptest.ResponseRecorder, 64)
+	answers := make([]*httptest.ResponseRecorder, 64)
 	var wg, begun sync.WaitGroup
-	for i := range codes {
+	for i := range answers {
 		begun.Add(1)
-		wg.Go(func() { begun.Done(); codes[i] = d.say(text) })
+		wg.Go(func() { begun.Done(); answers[i] = d.say(text) })
 	}
 	begun.Wait()
 	close(release)
 	wg.Wait()
-	for _, w := range codes {
+	for _, w := range answers {
 		wantStatus(t, w, 200)
 	}
 	if n := server.Calls("GetItem") - before; n != 1 {
 		t.Errorf("%d reads of the directory", n)
 	}
+}
+
+// A credential is looked up again before it is stale, and no request waits for it.
+func TestRefreshHoldsNobodyUp(t *testing.T) {
+	t.Parallel()
+	d, server := remote(t)
+	_, text := d.issue(t, auth.Credential{})
+	wantStatus(t, d.say(text), 200)
+	release, arrived := make(chan struct{}), make(chan struct{}, 16)
+	server.OnCall(func(dynamotest.Call) dynamotest.Fault {
+		arrived <- struct{}{}
+		return dynamotest.Fault{Wait: release}
+	})
+	before := server.Calls("GetItem")
+	d.gate.Suspend(auth.Fresh)
+	for range 100 {
+		wantStatus(t, d.say(text), 200)
+	}
+	<-arrived
+	if n := server.Calls("GetItem") - before; n != 1 {
+		t.Errorf("%d reads of the directory", n)
+	}
+	close(release)
 }

@@ -2,9 +2,14 @@
 // the server is only ever set as text.
 const $ = (id) => document.getElementById(id);
 const key = location.hash.slice(1);
+const about = await (await fetch(location.pathname + "/about.json")).json();
 let conversation = null;
 
-document.documentElement.style.setProperty("--brand", document.body.dataset.color || "#0b5fff");
+document.title = about.name + ": try the assistant";
+document.documentElement.lang = about.locale;
+document.documentElement.style.setProperty("--brand", about.color || "#0b5fff");
+$("name").textContent = about.name;
+for (const a of about.assistants) $("assistant").append(new Option(a.name, a.id));
 if (!key) {
   $("status").textContent = "There is no key in this page's address. Open the address that the server printed when it started.";
   $("send").disabled = true;
@@ -21,11 +26,15 @@ function add(kind, text) {
 
 function fresh() {
   conversation = null;
+  const chosen = about.assistants.find((a) => a.id === $("assistant").value);
   $("log").replaceChildren();
-  const option = $("assistant").selectedOptions[0];
-  if (option.dataset.greeting) add("assistant", option.dataset.greeting);
-  const offered = document.querySelector(`template[data-for="${CSS.escape(option.value)}"]`);
-  $("suggestions").replaceChildren(offered.content.cloneNode(true));
+  if (chosen.greeting) add("assistant", chosen.greeting);
+  $("suggestions").replaceChildren(...chosen.suggestions.map((text) => {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.textContent = text;
+    return button;
+  }));
   $("message").focus();
 }
 

@@ -397,12 +397,14 @@ func TestTransactions(t *testing.T) {
 	}
 	hundred = more[:100]
 	eachServer(t, func(t *testing.T, a api) {
-		token := `,"ClientRequestToken":"` + rand.Text() + `"`
+		token, refused := `,"ClientRequestToken":"`+rand.Text()+`"`, `,"ClientRequestToken":"`+rand.Text()+`"`
 		for _, c := range []struct{ what, fields, want string }{
 			{"two", items(put("a", absent), put("b", absent)) + token, ""},
 			{"the same again, with its token", items(put("a", absent), put("b", absent)) + token, ""},
 			{"the same again, without", items(put("a", absent), put("b", absent)), "TransactionCanceledException"},
 			{"another, with the token", items(put("c", absent)) + token, "IdempotentParameterMismatchException"},
+			{"cancelled", items(put("a", absent)) + refused, "TransactionCanceledException"},
+			{"another, with the token of that", items(put("d", absent)) + refused, ""},
 			{"one item twice", items(put("a", ""), put("a", "")), invalid},
 			{"a hundred", items(hundred...), ""},
 			{"a hundred and one", items(more...), invalid},
