@@ -1,0 +1,51 @@
+// Package shared is the core of Switchboard. It holds no code: this is the tour.
+//
+// # One turn, as data
+//
+// A question comes in as an HTTP request. On Lambda, [host/lambdahost] makes one of
+// a gateway event; in one process, [host/httphost] has it from net/http. From there
+// on the two are the same.
+//
+// [tenant/auth] turns the credential into a [tenant.Scope] before a byte of the body
+// is read, decodes the body with [strictjson], and calls the handler that the route
+// was declared with. The Scope is the parameter after ctx in every call from here on;
+// nothing else says whose data is touched.
+//
+// [chat] takes the turn in four steps. open reserves the turn's id with a conditional
+// write to the [table], and beside it reads the conversation's window from the
+// [session] and passages from [search]: one round trip. offer makes a [model.Request]
+// of the assistant (from [company]) and of what was read. ask passes the model's parts
+// on as they arrive. keep writes the turn's item to the table, with messages, usage
+// and access record in it, and extends the window beside it: one round trip. Then
+// `done` goes out.
+//
+// The turn's item is the ledger. The window and the sweeper's list of open turns are
+// derived and can be made again: the window by reading the conversation's last items,
+// the list by following the table's change feed.
+//
+// # Rooms
+//
+//	problem, strictjson   failures with a client's and an operator's view; JSON from outside
+//	tenant, tenant/auth   who is asking; credentials and routes
+//	table                 items of one tenant        sqlitetable  dynamotable
+//	session               the window                 Redis, or miniredis in the process
+//	search                passages of one tenant     sqlitesearch  memsearch
+//	model                 language models            openai anthropic bedrock extract
+//	usage                 the price book
+//	company, knowledge    a company's folder; its articles as passages
+//	chat                  the turn
+//	app, app/local, app/aws, app/providers   which routes and which drivers
+//	host                  how HTTP gets in
+//	web                   pages
+//
+// Imports go down this list, never up; [archtest] holds that, and that drivers are
+// imported by app alone, so a Lambda carries no SQLite and the local binary starts
+// without a call to AWS.
+//
+// # Rough edges we know of
+//
+// On Lambda a turn whose process died is closed when it is retried, not by a sweeper:
+// that needs a consumer of the table's stream. A follow-up question is searched for by
+// its own words alone, because the window arrives at the same time as the passages.
+// The model port has no place for images.
+package shared
