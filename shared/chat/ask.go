@@ -26,6 +26,10 @@ var (
 	errUnseen  = errors.New("chat: the client went away and the provider did not finish in time")
 )
 
+// maxAnswer bounds an answer, in bytes, whatever limit a provider ignores: the
+// turn has to fit into one item of the table.
+const maxAnswer = 128 << 10
+
 // ask streams the model's answer to send. The call does not end with ctx: see
 // [Service.Say] for what the end of ctx means.
 func (s *Service) ask(ctx context.Context, sc tenant.Scope, o *opened, req model.Request, send func(Part)) *said {
@@ -45,6 +49,7 @@ func (s *Service) ask(ctx context.Context, sc tenant.Scope, o *opened, req model
 
 	var out said
 	var text strings.Builder
+	size := 0
 	for p, err := range s.Models.Stream(call, sc, chain(o), req, &out.run) {
 		switch {
 		case err != nil:
@@ -58,6 +63,13 @@ func (s *Service) ask(ctx context.Context, sc tenant.Scope, o *opened, req model
 			send(Part{Call: &c})
 		case p.Stop != "":
 			out.stop = p.Stop
+		}
+		if size += len(p.Text); p.ToolCall != nil {
+			size += len(p.ToolCall.Arguments)
+		}
+		if size > maxAnswer {
+			out.stop = model.StopLength
+			break
 		}
 	}
 	out.text = text.String()

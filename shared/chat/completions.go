@@ -93,6 +93,10 @@ type completionTool struct {
 	} `json:"function"`
 }
 
+// maxAsked is how much of what was asked is kept with the turn, in bytes. The
+// model is given all of it.
+const maxAsked = 64 << 10
+
 func unsupported(field, format string, args ...any) error {
 	return problem.Bad("chat.completions", field, "%s: %s", field, fmt.Sprintf(format, args...))
 }
@@ -119,6 +123,9 @@ func (r *completionRequest) question() (Question, error) {
 		return q, unsupported("messages", "the last message is to be the user's or a tool's")
 	}
 	q.Message = q.History.asked()
+	if len(q.Message) > maxAsked {
+		q.Message = strings.ToValidUTF8(q.Message[:maxAsked], "")
+	}
 	var err error
 	q.Options, err = r.options()
 	return q, err

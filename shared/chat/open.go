@@ -50,7 +50,7 @@ func (s *Service) open(ctx context.Context, sc tenant.Scope, q Question) (*opene
 	if err := s.take(ctx, sc, o); err != nil {
 		return nil, nil, err
 	}
-	res := s.reserve(o)
+	res := s.reserve(ctx, o)
 	reserved := table.Create(reservationKey(o.turn.ID), encode(res)).Relaxed()
 
 	var taken error
@@ -112,11 +112,17 @@ func (s *Service) newTurn(sc tenant.Scope, o *opened) *Turn {
 	return t
 }
 
-func (s *Service) reserve(o *opened) reservation {
+// reserve says what the turn is before it is. Its process has ended it by the time
+// it may take or, where the host set a deadline, a little after that.
+func (s *Service) reserve(ctx context.Context, o *opened) reservation {
 	t := o.turn
+	until := t.Asked.Add(s.longest() + s.drain())
+	if end, ok := ctx.Deadline(); ok && end.Before(until) {
+		until = end.UTC().Truncate(time.Millisecond)
+	}
 	return reservation{
 		Conversation: t.Conversation, Order: t.Order, Hash: t.Hash, Try: o.try, Process: s.Process,
-		Asked: t.Asked, Until: t.Asked.Add(s.longest() + s.drain() + keepTimeout), Assistant: t.Assistant, User: t.User, Question: t.Question,
+		Asked: t.Asked, Until: until.Add(keepTimeout), Assistant: t.Assistant, User: t.User, Question: t.Question,
 		Request: t.Access.Request, Fresh: o.q.Conversation == "",
 	}
 }

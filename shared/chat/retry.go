@@ -59,7 +59,7 @@ func (s *Service) settle(ctx context.Context, sc tenant.Scope, o *opened, it tab
 		return nil, false, nil
 	}
 	o.try = res.Try + 1
-	next := s.reserve(o)
+	next := s.reserve(ctx, o)
 	next.Conversation, next.Order, next.Fresh = res.Conversation, res.Order, res.Fresh
 	err = s.Table.Write(ctx, sc, table.Replace(it, encode(next)))
 	if _, conflict := errors.AsType[*table.Conflict](err); conflict {

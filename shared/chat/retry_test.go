@@ -215,3 +215,47 @@ func TestADeadProcessLeavesNoTurnOpen(t *testing.T) {
 		t.Fatalf("closed %d again, %v", n, err)
 	}
 }
+
+// TestAnEndlessAnswerIsCutAndStored: a provider that ignores every limit does not
+// cost the turn.
+func TestAnEndlessAnswerIsCutAndStored(t *testing.T) {
+	t.Parallel()
+	s := apptest.Start(t, apptest.Options{Script: func(modeltest.Call) modeltest.Script {
+		var script modeltest.Script
+		for range 400 {
+			script = append(script, modeltest.Step{Text: strings.Repeat("x", 1<<10)})
+		}
+		return append(script, says()...)
+	}})
+	key := s.Key(apptest.Alpha)
+	a := s.Post(key, "/v1/chat/completions", `{"model":"website","messages":[{"role":"user","content":"`+strings.Repeat("long ", 40<<10)+`"}]}`)
+	want(t, a, 200, "choices.0.finish_reason", "length")
+	if n := len(a.Get("choices.0.message.content")); n < 128<<10 || n > 130<<10 {
+		t.Errorf("the answer has %d bytes", n)
+	}
+	if n := messages(t, s, key, a.Get("switchboard.conversation_id")); n != 2 {
+		t.Errorf("%d messages are stored", n)
+	}
+}
+
+// TestATakenUpTurnIsRememberedOnce: what a failed try got to say is not what the
+// next turn is told.
+func TestATakenUpTurnIsRememberedOnce(t *testing.T) {
+	t.Parallel()
+	var calls atomic.Int32
+	s := apptest.Start(t, apptest.Options{Script: func(modeltest.Call) modeltest.Script {
+		if calls.Add(1) == 1 {
+			return modeltest.Script{{Text: "half an"}, {Cut: true}}
+		}
+		return says("a whole answer")
+	}})
+	key := s.Key(apptest.Alpha)
+	s.Stream(key, chatPath, strings.Replace(visit, "{", `{"stream":true,`, 1), idem, "k-once")
+	a := s.Post(key, chatPath, visit, idem, "k-once")
+	want(t, a, 200)
+	want(t, s.Post(key, chatPath, strings.Replace(visit, "{", `{"conversation_id":"`+a.Get("conversation_id")+`",`, 1)), 200)
+	last := string(s.Provider.Calls()[2].Body)
+	if strings.Contains(last, "half an") || strings.Count(last, "a whole answer") != 1 {
+		t.Errorf("the model saw %s", last)
+	}
+}

@@ -143,9 +143,14 @@ func (s *Service) remember(ctx context.Context, sc tenant.Scope, o *opened) {
 	}
 	entry := encode(o.turn.exchange())
 	var err error
-	if o.past.warm {
+	switch {
+	case o.try > 1:
+		// The window may hold what the try before this one got to say. The
+		// table has it right.
+		err = s.Session.Reset(ctx, sc, o.turn.Conversation)
+	case o.past.warm:
 		err = s.Session.Append(ctx, sc, o.turn.Conversation, entry)
-	} else {
+	default:
 		entries := make([][]byte, 0, len(o.past.turns)+1)
 		for _, x := range o.past.turns {
 			entries = append(entries, encode(x))

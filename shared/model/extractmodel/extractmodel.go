@@ -7,9 +7,11 @@
 package extractmodel
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"iter"
+	"slices"
 	"strings"
 
 	"switchboard/shared/model"
@@ -86,24 +88,31 @@ const (
 	// maxPicked is how many passages an answer quotes at most.
 	maxPicked = 2
 	// enough is the share of the question's words that a passage must have to
-	// count as an answer, and for the second passage the share of the best score.
+	// count as an answer, and closeToBest the share of the best one's merit that
+	// the second must have to be quoted too.
 	enough      = 0.5
 	closeToBest = 0.7
 )
 
-// pick chooses the sources that answer: the best-scored one if it has enough of
-// the question's words, and those nearly as good.
+// pick chooses the sources that answer, best first. Merit is the search's score
+// times the share of the question's words that occur: a passage that has one rare
+// word of the question ranks high in search and answers nothing.
 func pick(terms []string, sources []model.Source) []model.Source {
-	var out []model.Source
+	type candidate struct {
+		model.Source
+		merit float64
+	}
+	var all []candidate
 	for _, s := range sources {
-		if coverage(terms, s.Title+" "+s.Heading+" "+s.Text) < enough {
-			continue
+		if c := coverage(terms, s.Title+" "+s.Heading+" "+s.Text); c >= enough {
+			all = append(all, candidate{s, c * s.Score})
 		}
-		if len(out) > 0 && s.Score < closeToBest*out[0].Score {
-			continue
-		}
-		if out = append(out, s); len(out) == maxPicked {
-			break
+	}
+	slices.SortStableFunc(all, func(a, b candidate) int { return cmp.Compare(b.merit, a.merit) })
+	var out []model.Source
+	for _, c := range all[:min(maxPicked, len(all))] {
+		if c.merit >= closeToBest*all[0].merit {
+			out = append(out, c.Source)
 		}
 	}
 	return out

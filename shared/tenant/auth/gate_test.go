@@ -1,6 +1,7 @@
 package auth_test
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -52,6 +53,7 @@ func TestUnauthenticated(t *testing.T) {
 		{"two in one", []string{a, "Bearer " + good + "," + good}},
 		{"two in one, spaced", []string{a, "Bearer " + good + " " + good}},
 		{"sent twice", []string{a, "Bearer " + good, a, "Bearer " + good}},
+		{"sent twice beside a key", []string{a, "Bearer " + good, a, "Bearer " + good, x, good}},
 		{"key sent twice", []string{x, good, x, good}},
 		{"two that differ", []string{a, "Bearer " + good, x, second}},
 		{"empty beside a key", []string{a, "", x, good}},
@@ -100,6 +102,25 @@ func TestScopeIsTheCredentials(t *testing.T) {
 		wantStatus(t, w, 200)
 		if !strings.Contains(w.Body.String(), `"project":"`+project+`"`) {
 			t.Errorf("of %s: %s", project, w.Body)
+		}
+	}
+}
+
+// A Scope has what its credential has, and not a bit more.
+func TestScopeIsNoWiderThanTheCredential(t *testing.T) {
+	t.Parallel()
+	var got tenant.Scope
+	d := newDoor(t, noBody("GET /scope", func(_ context.Context, sc tenant.Scope) error { got = sc; return nil }))
+	for _, can := range []tenant.Capability{tenant.CanChat, tenant.CanReadConversations, tenant.CanChat | tenant.CanReadConversations} {
+		c, text := d.issue(t, auth.Credential{Can: can})
+		wantStatus(t, ask(d, "GET", "/scope", "", "Authorization", "Bearer "+text), 200)
+		for _, one := range []tenant.Capability{tenant.CanChat, tenant.CanReadConversations, 1 << 20} {
+			if got.Can(one) != (can&one != 0) {
+				t.Errorf("of a credential with %b: Can(%b) = %v", can, one, got.Can(one))
+			}
+		}
+		if got.Actor() != c.ID || got.Kind().String() != "secret_key" || got.Role() != c.Role || got.Project().String() != "acme" {
+			t.Errorf("%+v of %+v", got, c)
 		}
 	}
 }
@@ -297,4 +318,34 @@ func TestRefreshHoldsNobodyUp(t *testing.T) {
 		t.Errorf("%d reads of the directory", n)
 	}
 	close(release)
+}
+
+// Two who revoke a credential at the same moment have both done it.
+func TestRevokeAtOnce(t *testing.T) {
+	t.Parallel()
+	d, server := remote(t)
+	c, text := d.issue(t, auth.Credential{})
+	both := make(chan struct{})
+	before := server.Calls("GetItem")
+	server.OnCall(func(call dynamotest.Call) dynamotest.Fault {
+		if call.Op != "GetItem" {
+			return dynamotest.Fault{}
+		}
+		if call.N == before+2 { // both have read what neither has written
+			close(both)
+		}
+		return dynamotest.Fault{Wait: both}
+	})
+	var wg sync.WaitGroup
+	for range 2 {
+		wg.Go(func() {
+			if err := d.dir.Revoke(t.Context(), c.ID); err != nil {
+				t.Errorf("Revoke: %v", err)
+			}
+		})
+	}
+	wg.Wait()
+	if _, ok, err := d.dir.Verify(t.Context(), auth.SecretKey, text); ok || err != nil {
+		t.Errorf("revoked: %v, %v", ok, err)
+	}
 }

@@ -52,6 +52,7 @@ type wire struct {
 	deadline time.Time
 	err      error         // of every write
 	hold     chan struct{} // a write waits until it is closed
+	slow     time.Duration // every write takes so long
 }
 
 func newWire() *wire { return &wire{header: http.Header{}} }
@@ -70,6 +71,9 @@ func (w *wire) SetWriteDeadline(t time.Time) error {
 func (w *wire) Write(p []byte) (int, error) {
 	if w.hold != nil {
 		<-w.hold
+	}
+	if w.slow > 0 {
+		<-time.After(w.slow)
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -49,7 +49,7 @@ type Driver interface {
 
 // The weights of a passage's fields in BM25.
 const (
-	TitleWeight   = 3.0
+	TitleWeight   = 2.0
 	HeadingWeight = 2.0
 	TextWeight    = 1.0
 )
