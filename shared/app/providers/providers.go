@@ -8,9 +8,7 @@ package providers
 import (
 	"context"
 	"iter"
-	"net/http"
 	"sync"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
@@ -30,15 +28,14 @@ import (
 // the first provider whose key is set (ANTHROPIC_API_KEY, then OPENAI_API_KEY or
 // OPENAI_BASE_URL), else extract. Bedrock needs no key, so it is used by name only.
 func Open(getenv func(string) string, awsConfig func(context.Context) (aws.Config, error)) (*model.Models, error) {
-	client := &http.Client{Transport: transport()}
 	all := map[string]model.Model{"extract": extractmodel.New()}
 	first := model.Ref{Provider: "extract"}
 	if key, base := getenv("OPENAI_API_KEY"), getenv("OPENAI_BASE_URL"); key != "" || base != "" {
-		all["openai"] = openaimodel.New(openaimodel.Config{APIKey: key, BaseURL: base, HTTPClient: client})
+		all["openai"] = openaimodel.New(openaimodel.Config{APIKey: key, BaseURL: base})
 		first = model.Ref{Provider: "openai", Name: "gpt-5-mini"}
 	}
 	if key := getenv("ANTHROPIC_API_KEY"); key != "" {
-		all["anthropic"] = anthropicmodel.New(anthropicmodel.Config{APIKey: key, BaseURL: getenv("ANTHROPIC_BASE_URL"), HTTPClient: client})
+		all["anthropic"] = anthropicmodel.New(anthropicmodel.Config{APIKey: key, BaseURL: getenv("ANTHROPIC_BASE_URL")})
 		first = model.Ref{Provider: "anthropic", Name: "claude-haiku-4-5"}
 	}
 	all["bedrock"] = &onDemand{open: sync.OnceValues(func() (model.Model, error) {
@@ -59,17 +56,6 @@ func Open(getenv func(string) string, awsConfig func(context.Context) (aws.Confi
 		first = ref
 	}
 	return model.New(all, first, nil), nil
-}
-
-// transport keeps enough idle connections for as many turns as one process takes
-// at a time. Bodies are small streams: compressing them would hold them back.
-func transport() *http.Transport {
-	t := http.DefaultTransport.(*http.Transport).Clone()
-	t.MaxIdleConns = 0
-	t.MaxIdleConnsPerHost = 1024
-	t.IdleConnTimeout = 60 * time.Second
-	t.DisableCompression = true
-	return t
 }
 
 // onDemand is a model whose client is made when it is first asked.

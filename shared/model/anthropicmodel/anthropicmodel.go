@@ -9,7 +9,6 @@ package anthropicmodel
 
 import (
 	"context"
-	"io"
 	"iter"
 	"net/http"
 
@@ -51,44 +50,11 @@ func New(cfg Config) *Model {
 	// that brings its own.
 	return &Model{client: anthropic.Client{Options: []option.RequestOption{
 		option.WithBaseURL(base),
-		option.WithHTTPClient(httpClient(cfg.HTTPClient)),
+		option.WithHTTPClient(provider.Client(cfg.HTTPClient)),
 		option.WithMaxRetries(0), // model.Models retries, and records each attempt
 		option.WithAPIKey(cfg.APIKey),
-		option.WithMiddleware(boundErrorBody),
+		option.WithMiddleware(provider.BoundErrorBody),
 	}}}
-}
-
-// httpClient returns c, or a client fit for many streams to one host: the default
-// transport keeps two idle connections and would shake hands for every other turn.
-// It follows no redirect: net/http would take X-Api-Key along to any host.
-func httpClient(c *http.Client) *http.Client {
-	var own http.Client
-	if c != nil {
-		own = *c
-	} else {
-		t := http.DefaultTransport.(*http.Transport).Clone()
-		t.MaxIdleConns = 512
-		t.MaxIdleConnsPerHost = 512
-		t.DisableCompression = true // a compressing proxy would hold tokens back
-		own.Transport = t
-	}
-	own.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return &own
-}
-
-// maxErrorBody bounds what is read of a refusal.
-const maxErrorBody = 64 << 10
-
-// boundErrorBody keeps the SDK, which reads a refusal whole, from reading for ever.
-func boundErrorBody(req *http.Request, next option.MiddlewareNext) (*http.Response, error) {
-	res, err := next(req)
-	if err == nil && res.StatusCode >= http.StatusBadRequest {
-		res.Body = struct {
-			io.Reader
-			io.Closer
-		}{io.LimitReader(res.Body, maxErrorBody), res.Body}
-	}
-	return res, err
 }
 
 // Stream implements [model.Model].

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/http"
 	"strings"
 	"time"
 
@@ -85,25 +84,11 @@ func statusReason(status int, typ, msg string) string {
 	if r := typeReason(typ, msg); r != "" {
 		return r
 	}
-	switch status {
-	case http.StatusUnauthorized, http.StatusPaymentRequired, http.StatusForbidden:
-		return problem.ReasonAuth
-	case http.StatusRequestEntityTooLarge:
-		return problem.ReasonContextLength
-	case http.StatusTooManyRequests:
-		return problem.ReasonRateLimited
-	case http.StatusRequestTimeout, http.StatusGatewayTimeout:
-		return problem.ReasonTimeout
-	case http.StatusBadGateway, http.StatusServiceUnavailable, 529:
-		return problem.ReasonOverloaded
-	}
-	if status >= http.StatusInternalServerError {
-		return problem.ReasonServerError
-	}
-	if provider.TooLong(msg) {
+	r := provider.StatusReason(status)
+	if r == problem.ReasonBadRequest && provider.TooLong(msg) {
 		return problem.ReasonContextLength
 	}
-	return problem.ReasonBadRequest
+	return r
 }
 
 // typeReason classifies by the provider's error type, "" if it is not one of them.

@@ -14,7 +14,6 @@ import (
 	"io"
 	"iter"
 	"mime"
-	"net/http"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
@@ -62,11 +61,7 @@ func New(cfg Config) *Model {
 
 // httpClient is the SDK's, fit for many streams to one host.
 func httpClient() *awshttp.BuildableClient {
-	return awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) {
-		t.MaxIdleConns = 512
-		t.MaxIdleConnsPerHost = 512
-		t.DisableCompression = true // a compressing proxy would hold tokens back
-	})
+	return awshttp.NewBuildableClient().WithTransportOptions(provider.Tune)
 }
 
 // Stream implements [model.Model].

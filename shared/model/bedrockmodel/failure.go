@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/http"
 	"strings"
 	"time"
 
@@ -58,25 +57,7 @@ func statusReason(status int, err error) string {
 			return r
 		}
 	}
-	switch status {
-	case http.StatusUnauthorized, http.StatusForbidden:
-		return problem.ReasonAuth
-	case http.StatusRequestEntityTooLarge:
-		return problem.ReasonContextLength
-	case http.StatusTooManyRequests:
-		return problem.ReasonRateLimited
-	case http.StatusRequestTimeout, http.StatusGatewayTimeout:
-		return problem.ReasonTimeout
-	case http.StatusBadGateway, http.StatusServiceUnavailable, 529:
-		return problem.ReasonOverloaded
-	}
-	switch {
-	case status >= http.StatusInternalServerError:
-		return problem.ReasonServerError
-	case status >= http.StatusBadRequest:
-		return problem.ReasonBadRequest
-	}
-	return problem.ReasonProtocol
+	return provider.StatusReason(status)
 }
 
 // codeReason classifies by the provider's error code, "" if it is not one of them.

@@ -119,24 +119,14 @@ func statusReason(status int, err error) string {
 	case *refusal:
 		code, typ, msg = e.Code, e.Type, e.Message
 	}
-	switch status {
-	case http.StatusUnauthorized, http.StatusForbidden:
-		return problem.ReasonAuth
-	case http.StatusTooManyRequests:
-		return problem.ReasonRateLimited
-	case http.StatusRequestTimeout, http.StatusGatewayTimeout:
-		return problem.ReasonTimeout
-	case http.StatusBadGateway, http.StatusServiceUnavailable, 529:
-		return problem.ReasonOverloaded
+	r := provider.StatusReason(status)
+	if r == problem.ReasonBadRequest {
+		switch own := codeReason(code, typ, msg); own {
+		case problem.ReasonContextLength, problem.ReasonFiltered:
+			return own
+		}
 	}
-	if status >= http.StatusInternalServerError {
-		return problem.ReasonServerError
-	}
-	switch r := codeReason(code, typ, msg); r {
-	case problem.ReasonContextLength, problem.ReasonFiltered:
-		return r
-	}
-	return problem.ReasonBadRequest
+	return r
 }
 
 // codeReason classifies by the error object, "" where it says nothing known.

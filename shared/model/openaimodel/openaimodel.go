@@ -11,7 +11,6 @@ package openaimodel
 
 import (
 	"context"
-	"io"
 	"iter"
 	"mime"
 	"net/http"
@@ -23,6 +22,7 @@ import (
 	"github.com/openai/openai-go/v3/option"
 
 	"switchboard/shared/model"
+	"switchboard/shared/model/internal/provider"
 	"switchboard/shared/tenant"
 )
 
@@ -52,15 +52,11 @@ func New(cfg Config) *Model {
 	if base == "" {
 		base = DefaultBaseURL
 	}
-	client := cfg.HTTPClient
-	if client == nil {
-		client = newHTTPClient()
-	}
 	opts := []option.RequestOption{
 		option.WithBaseURL(base),
-		option.WithHTTPClient(client),
+		option.WithHTTPClient(provider.Client(cfg.HTTPClient)),
 		option.WithMaxRetries(0), // model.Models retries, and records each attempt
-		option.WithMiddleware(boundErrorBody),
+		option.WithMiddleware(provider.BoundErrorBody),
 	}
 	if cfg.APIKey != "" {
 		opts = append(opts, option.WithAPIKey(cfg.APIKey))
@@ -81,31 +77,6 @@ func limitName(base string) string {
 		return "max_completion_tokens"
 	}
 	return "max_tokens"
-}
-
-// newHTTPClient returns a client fit for many streams to one host: the default
-// transport keeps two idle connections and would shake hands for every other turn.
-func newHTTPClient() *http.Client {
-	t := http.DefaultTransport.(*http.Transport).Clone()
-	t.MaxIdleConns = 512
-	t.MaxIdleConnsPerHost = 512
-	t.DisableCompression = true // a compressing proxy would hold tokens back
-	return &http.Client{Transport: t}
-}
-
-// maxErrorBody bounds what is read of a refusal.
-const maxErrorBody = 64 << 10
-
-// boundErrorBody keeps the SDK, which reads a refusal whole, from reading for ever.
-func boundErrorBody(req *http.Request, next option.MiddlewareNext) (*http.Response, error) {
-	res, err := next(req)
-	if err == nil && res.StatusCode >= http.StatusBadRequest {
-		res.Body = struct {
-			io.Reader
-			io.Closer
-		}{io.LimitReader(res.Body, maxErrorBody), res.Body}
-	}
-	return res, err
 }
 
 // Stream implements [model.Model].

@@ -1,4 +1,4 @@
-// Package provider is what the drivers of Anthropic and Bedrock have in common:
+// Package provider is what the drivers of real providers have in common:
 // both want a conversation that alternates and in which every tool call is
 // answered, and both refuse it for ever after where it is not.
 //
