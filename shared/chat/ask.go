@@ -49,8 +49,11 @@ func (s *Service) ask(ctx context.Context, sc tenant.Scope, o *opened, req model
 
 	var out said
 	var text strings.Builder
-	size := 0
+	left := maxAnswer
 	for p, err := range s.Models.Stream(call, sc, chain(o), req, &out.run) {
+		if left = fit(&p, left); left < 0 {
+			out.stop = model.StopLength
+		}
 		switch {
 		case err != nil:
 			out.err = whole(call, err)
@@ -64,16 +67,29 @@ func (s *Service) ask(ctx context.Context, sc tenant.Scope, o *opened, req model
 		case p.Stop != "":
 			out.stop = p.Stop
 		}
-		if size += len(p.Text); p.ToolCall != nil {
-			size += len(p.ToolCall.Arguments)
-		}
-		if size > maxAnswer {
-			out.stop = model.StopLength
+		if left < 0 {
 			break
 		}
 	}
 	out.text = text.String()
 	return &out
+}
+
+// fit cuts the part to the bytes that are left of an answer, and returns what is
+// left after it, or -1 if it had to be cut. A call is dropped, not cut: half of its
+// arguments would mean something else.
+func fit(p *model.Part, left int) int {
+	switch {
+	case len(p.Text) > left:
+		p.Text = strings.ToValidUTF8(p.Text[:left], "")
+		return -1
+	case p.ToolCall != nil && len(p.ToolCall.Arguments) > left:
+		p.ToolCall = nil
+		return -1
+	case p.ToolCall != nil:
+		return left - len(p.ToolCall.Arguments)
+	}
+	return left - len(p.Text)
 }
 
 // whole says why the call ended, where that was our doing.

@@ -61,6 +61,7 @@ type Question struct {
 	Message      string
 	Key          string // idempotency key; "" = none
 	Request      string // id of the HTTP request
+	Whole        bool   // nobody reads the answer as it arrives
 
 	// History, for callers that keep the conversation themselves, is what was
 	// said before; the window is then neither read nor written.

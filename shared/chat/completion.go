@@ -96,6 +96,7 @@ type chunkWriter struct {
 	usage bool
 	calls int
 	head  []byte // of every chunk, up to the choices
+	buf   []byte // of the chunk being rendered; Reply.Data copies it
 }
 
 // begin opens the stream with the chunk that names the role.
@@ -114,17 +115,19 @@ func (w *chunkWriter) begin() {
 }
 
 func (w *chunkWriter) chunk(rest string) {
-	w.out.Data(append(w.head[:len(w.head):len(w.head)], rest...))
+	w.buf = append(append(w.buf[:0], w.head...), rest...)
+	w.out.Data(w.buf)
 }
 
 func (w *chunkWriter) write(p Part) {
 	w.begin()
 	switch {
 	case p.Text != "":
-		b := append(make([]byte, 0, len(w.head)+len(p.Text)+96), w.head...)
-		b = append(b, `,"choices":[{"index":0,"delta":{"content":`...)
-		b = appendString(b, p.Text)
-		w.out.Data(append(b, `},"finish_reason":null}]}`...))
+		w.buf = append(w.buf[:0], w.head...)
+		w.buf = append(w.buf, `,"choices":[{"index":0,"delta":{"content":`...)
+		w.buf = appendString(w.buf, p.Text)
+		w.buf = append(w.buf, `},"finish_reason":null}]}`...)
+		w.out.Data(w.buf)
 	case p.Call != nil:
 		c := callOf(*p.Call)
 		n := w.calls

@@ -301,7 +301,7 @@ func (s *Service) completions(ctx context.Context, sc tenant.Scope, in *auth.Req
 	if err != nil {
 		return err
 	}
-	q.Key, q.Request = in.IdempotencyKey, in.ID
+	q.Key, q.Request, q.Whole = in.IdempotencyKey, in.ID, !in.Body.Stream
 	w := chunkWriter{out: out, model: q.Assistant, usage: in.Body.StreamOptions != nil && in.Body.StreamOptions.IncludeUsage}
 	for p, err := range s.Say(ctx, sc, q) {
 		switch {

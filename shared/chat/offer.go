@@ -24,7 +24,7 @@ func (s *Service) offer(o *opened) model.Request {
 	req := model.Request{
 		System: system.String(), Messages: o.messages(), MaxOutputTokens: o.assistant.MaxOutputTokens,
 		Temperature: o.q.Options.Temperature, TopP: o.q.Options.TopP, StopSequences: o.q.Options.Stop,
-		Tools: o.q.Options.Tools, ToolChoice: o.q.Options.ToolChoice,
+		Tools: o.q.Options.Tools, ToolChoice: o.q.Options.ToolChoice, Whole: o.q.Whole,
 	}
 	if n := o.q.Options.MaxOutputTokens; n > 0 && (req.MaxOutputTokens == 0 || n < req.MaxOutputTokens) {
 		req.MaxOutputTokens = n

@@ -70,7 +70,7 @@ func answerOf(t *Turn) chatAnswer {
 func (s *Service) chat(ctx context.Context, sc tenant.Scope, in *auth.Request[chatRequest], out *auth.Reply) error {
 	q := Question{
 		Assistant: in.Body.Assistant, Conversation: in.Body.Conversation, User: in.Body.User, Message: in.Body.Message,
-		Key: in.IdempotencyKey, Request: in.ID,
+		Key: in.IdempotencyKey, Request: in.ID, Whole: !in.Body.Stream,
 	}
 	var start Start
 	for p, err := range s.Say(ctx, sc, q) {

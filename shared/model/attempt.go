@@ -38,7 +38,11 @@ func (a *attempt) run(ctx context.Context, sc tenant.Scope, req Request) error {
 	defer cancel(nil)
 	// One timer for the whole attempt, stopped while the caller holds a part: a slow
 	// reader is not a slow model.
-	watch := time.AfterFunc(a.models.firstPart, func() { cancel(errSlow) })
+	first := a.models.firstPart
+	if req.Whole { // its first part is all of it
+		first = a.models.whole
+	}
+	watch := time.AfterFunc(first, func() { cancel(errSlow) })
 	defer watch.Stop()
 	for part, err := range driver.Stream(ctx, sc, req) {
 		if a.Stop != "" { // the answer is whole; the driver may still tidy its connection

@@ -23,6 +23,7 @@ var ErrInterrupted = errors.New("the answer was interrupted")
 type Options struct {
 	FirstPart time.Duration // longest wait for an attempt's first Text or ToolCall; 0 = 30 s
 	Idle      time.Duration // longest wait for a later part; 0 = 60 s
+	Whole     time.Duration // longest wait for an answer in one piece; 0 = 3 min
 }
 
 // Models is all the models there are, by provider. It is safe for concurrent use.
@@ -31,16 +32,20 @@ type Models struct {
 	fallback  Ref
 	firstPart time.Duration
 	idle      time.Duration
+	whole     time.Duration
 }
 
 // New returns Models over the providers; fallback is the model of whoever names none.
 func New(providers map[string]Model, fallback Ref, opts *Options) *Models {
-	m := &Models{providers: maps.Clone(providers), fallback: fallback, firstPart: 30 * time.Second, idle: time.Minute}
+	m := &Models{providers: maps.Clone(providers), fallback: fallback, firstPart: 30 * time.Second, idle: time.Minute, whole: 3 * time.Minute}
 	if opts != nil && opts.FirstPart > 0 {
 		m.firstPart = opts.FirstPart
 	}
 	if opts != nil && opts.Idle > 0 {
 		m.idle = opts.Idle
+	}
+	if opts != nil && opts.Whole > 0 {
+		m.whole = opts.Whole
 	}
 	return m
 }

@@ -9,7 +9,7 @@
 // Items of the same Kind and Parent form a range ordered by ID, so a
 // conversation's turns are read with one query. A write of several operations is
 // atomic. Conditions carry the item that was read ([Replace], [Delete]), so a
-// writer cannot overwrite what it has not seen.
+// writer cannot overwrite what it has not seen, nor what took its place.
 package table
 
 import (
@@ -74,9 +74,10 @@ func Create(key Key, body []byte) Op {
 }
 
 // Replace stores a new body over the item that was read, and leaves its counters
-// alone; the write fails with *[Conflict] if the item has changed since.
+// alone; the write fails with *[Conflict] if the item has changed since, an [Add]
+// to its counters included, or is another one under the same key.
 func Replace(old Item, body []byte) Op {
-	return Op{driver.Op{Type: driver.Replace, Key: old.Key, Body: body, If: old.Version}}
+	return Op{driver.Op{Type: driver.Replace, Key: old.Key, Body: body, If: old.Version, IfToken: old.Token}}
 }
 
 // Put stores a body whatever was there, and leaves counters alone. It is for derived items, which can be
@@ -87,13 +88,13 @@ func Put(key Key, body []byte) Op {
 
 // Delete removes the item that was read; *[Conflict] if it has changed since.
 func Delete(old Item) Op {
-	return Op{driver.Op{Type: driver.Delete, Key: old.Key, If: old.Version}}
+	return Op{driver.Op{Type: driver.Delete, Key: old.Key, If: old.Version, IfToken: old.Token}}
 }
 
 // Check writes nothing; it makes the write fail with *[Conflict] unless the item
 // still is as it was read. An absent item is Item{Key: key}.
 func Check(old Item) Op {
-	return Op{driver.Op{Type: driver.Check, Key: old.Key, If: old.Version}}
+	return Op{driver.Op{Type: driver.Check, Key: old.Key, If: old.Version, IfToken: old.Token}}
 }
 
 // Add adds to the item's counters, which start at 0, and creates the item if

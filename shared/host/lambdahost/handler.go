@@ -19,8 +19,9 @@ import (
 // The causes of a request context's end, for [context.Cause].
 var (
 	// ErrDeadline means that Lambda will stop the process within seconds: write
-	// the terminal frame, store what there is, return.
-	ErrDeadline = errors.New("lambdahost: the function's deadline is near")
+	// the terminal frame, store what there is, return. It is a
+	// context.DeadlineExceeded, so who passes it on as it is answers with a 503.
+	ErrDeadline = fmt.Errorf("lambdahost: the function's deadline is near: %w", context.DeadlineExceeded)
 	// ErrClientGone means that nobody reads the answer any more. It is a
 	// context.Canceled, as net/http's own cause for that is.
 	ErrClientGone = fmt.Errorf("lambdahost: the client is gone: %w", context.Canceled)

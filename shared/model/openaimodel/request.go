@@ -13,17 +13,17 @@ import (
 
 // request is the body of POST /chat/completions.
 type request struct {
-	Model               string        `json:"model"`
-	Messages            []message     `json:"messages"`
-	Tools               []tool        `json:"tools,omitempty"`
-	ToolChoice          any           `json:"tool_choice,omitzero"`
-	MaxCompletionTokens int           `json:"max_completion_tokens,omitzero"`
-	MaxTokens           int           `json:"max_tokens,omitzero"`
-	Temperature         *float64      `json:"temperature,omitzero"`
-	TopP                *float64      `json:"top_p,omitzero"`
-	Stop                []string      `json:"stop,omitempty"`
-	Stream              bool          `json:"stream"`
-	StreamOptions       streamOptions `json:"stream_options"`
+	Model               string         `json:"model"`
+	Messages            []message      `json:"messages"`
+	Tools               []tool         `json:"tools,omitempty"`
+	ToolChoice          any            `json:"tool_choice,omitzero"`
+	MaxCompletionTokens int            `json:"max_completion_tokens,omitzero"`
+	MaxTokens           int            `json:"max_tokens,omitzero"`
+	Temperature         *float64       `json:"temperature,omitzero"`
+	TopP                *float64       `json:"top_p,omitzero"`
+	Stop                []string       `json:"stop,omitempty"`
+	Stream              bool           `json:"stream"`
+	StreamOptions       *streamOptions `json:"stream_options,omitempty"`
 }
 
 type streamOptions struct {
@@ -64,13 +64,15 @@ const noParameters = `{"type":"object","properties":{}}`
 
 func (m *Model) body(req model.Request) ([]byte, error) {
 	r := request{
-		Model:         req.Model,
-		Messages:      messages(req),
-		Temperature:   req.Temperature,
-		TopP:          req.TopP,
-		Stop:          req.StopSequences,
-		Stream:        true,
-		StreamOptions: streamOptions{IncludeUsage: true},
+		Model:       req.Model,
+		Messages:    messages(req),
+		Temperature: req.Temperature,
+		TopP:        req.TopP,
+		Stop:        req.StopSequences,
+		Stream:      !req.Whole,
+	}
+	if r.Stream {
+		r.StreamOptions = &streamOptions{IncludeUsage: true}
 	}
 	if m.limit == "max_tokens" {
 		r.MaxTokens = req.OutputLimit()

@@ -50,20 +50,17 @@ func plan(sc tenant.Scope, op driver.Op, now time.Time, fresh bool) action {
 	case op.Type == driver.Create || fresh:
 		a.verb, a.cond, a.item = put, gone, whole(a.key, op)
 	case op.Type == driver.Replace:
-		a.verb, a.cond = update, "v = :if AND "+alive
-		a.values[":if"] = num(op.If)
+		a.verb, a.cond = update, a.unchanged(op)
 		a.update = a.setBody(op)
 	case op.Type == driver.Put:
 		a.verb, a.cond = update, alive
 		a.update = a.setBody(op)
 	case op.Type == driver.Delete:
-		a.verb, a.cond = remove, "v = :if AND "+alive
-		a.values[":if"] = num(op.If)
+		a.verb, a.cond = remove, a.unchanged(op)
 	case op.Type == driver.Check && op.If == 0:
 		a.verb, a.cond = check, gone
 	case op.Type == driver.Check:
-		a.verb, a.cond = check, "v = :if AND "+alive
-		a.values[":if"] = num(op.If)
+		a.verb, a.cond = check, a.unchanged(op)
 	case op.Type == driver.Add:
 		// The token keeps a lost acknowledgement from counting twice, unless
 		// another write came between.
@@ -71,6 +68,17 @@ func plan(sc tenant.Scope, op driver.Op, now time.Time, fresh bool) action {
 		a.addCounts(op)
 	}
 	return a
+}
+
+// unchanged is the condition that the item is the one that was read. Without the
+// token, another one of the same version would do.
+func (a *action) unchanged(op driver.Op) string {
+	a.values[":if"] = num(op.If)
+	if op.IfToken == "" {
+		return "v = :if AND " + alive
+	}
+	a.values[":ift"] = str(op.IfToken)
+	return "v = :if AND t = :ift AND " + alive
 }
 
 // whole is the item that Create stores, and that Put and Add store over an

@@ -2,7 +2,6 @@ package dynamotable_test
 
 import (
 	"bytes"
-	"context"
 	"crypto/rand"
 	"net/http"
 	"os"
@@ -26,7 +25,7 @@ func TestConformance(t *testing.T) {
 	t.Parallel()
 	tabletest.RunWith(t, func(t *testing.T) *table.Table {
 		endpoint, _ := dynamotest.Start(t)
-		return open(t, endpoint, "conformance", settle)
+		return open(t, endpoint, "conformance", nil)
 	}, tabletest.Options{Fast: true})
 }
 
@@ -38,28 +37,9 @@ func TestDynamoDBLocal(t *testing.T) {
 		t.Skip("SWITCHBOARD_DYNAMODB_ENDPOINT is not set; `make verify` starts DynamoDB Local and sets it")
 	}
 	tabletest.RunWith(t, func(t *testing.T) *table.Table {
-		return open(t, endpoint, uniqueName(), settle)
+		return open(t, endpoint, uniqueName(), nil)
 	}, tabletest.Options{Fast: true, FeedLag: 30 * time.Second})
 }
-
-// settled waits for the answer to a transaction whose caller gives up meanwhile,
-// and then reports that. A server goes on with such a request, and the suite's
-// CancelledMidway reads one item and then the other: were the transaction applied
-// between those two reads, it would take the one half it saw for all there is.
-type settled struct{ dynamotable.Client }
-
-func (c settled) TransactWriteItems(ctx context.Context, in *dynamodb.TransactWriteItemsInput, opts ...func(*dynamodb.Options)) (*dynamodb.TransactWriteItemsOutput, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	out, err := c.Client.TransactWriteItems(context.WithoutCancel(ctx), in, opts...)
-	if ctx.Err() != nil {
-		return nil, ctx.Err()
-	}
-	return out, err
-}
-
-func settle(c *dynamotable.Config) { c.Client = settled{c.Client} }
 
 // uniqueName names a table on a server that other tests use too.
 func uniqueName() string { return "test-" + rand.Text() }

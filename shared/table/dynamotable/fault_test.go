@@ -151,26 +151,65 @@ func TestLostReplyThenAnother(t *testing.T) {
 	}
 }
 
-// TestDeleteWithoutReply: a delete leaves no token behind to recognise it by, and
-// sent again it could take what somebody made in its place.
+// TestDeleteWithoutReply: a delete leaves nothing behind to recognise it by. Sent
+// again it finds nothing, or an item made in its place, which it leaves alone;
+// who deleted the old one cannot be told.
 func TestDeleteWithoutReply(t *testing.T) {
 	t.Parallel()
+	for _, anew := range []bool{false, true} {
+		r := newRig(t, nil)
+		r.write(t, table.Create(key("a"), nil))
+		old, deletes := r.get(t, "a"), 0
+		held, release := make(chan struct{}), make(chan struct{})
+		r.server.OnCall(func(c dynamotest.Call) dynamotest.Fault {
+			if c.Op != "DeleteItem" {
+				return dynamotest.Fault{}
+			}
+			if deletes++; deletes == 1 {
+				return dropReply
+			}
+			close(held)
+			return dynamotest.Fault{Wait: release}
+		})
+		done := make(chan error)
+		go func() { done <- r.Write(t.Context(), r.sc, table.Delete(old)) }()
+		<-held
+		want := int64(0)
+		if anew {
+			want = 1
+			r.write(t, table.Create(key("a"), nil))
+		}
+		close(release)
+		if err := <-done; !problem.Is(err, problem.Unavailable) {
+			t.Errorf("made anew %v: error is %v, want unavailable", anew, err)
+		}
+		if it := r.get(t, "a"); it.Version != want || deletes != 2 {
+			t.Errorf("made anew %v: version %d is there after %d requests, want %d after 2", anew, it.Version, deletes, want)
+		}
+	}
+}
+
+// TestDeleteIsSentAgain when an attempt failed, whether or not that says that it
+// was not applied.
+func TestDeleteIsSentAgain(t *testing.T) {
+	t.Parallel()
+	for _, fault := range []dynamotest.Fault{{Code: "ThrottlingException"}, {Code: "InternalServerError", Status: 500}} {
+		r := newRig(t, nil)
+		r.write(t, table.Create(key("a"), nil))
+		r.on("DeleteItem", 2, fault)
+		r.write(t, table.Delete(r.get(t, "a")))
+		if it := r.get(t, "a"); it.Version != 0 {
+			t.Errorf("%s: it is still there: version %d", fault.Code, it.Version)
+		}
+	}
+	// With a version alone for a condition it could take another's item.
 	r := newRig(t, nil)
 	r.write(t, table.Create(key("a"), nil))
-	old := r.get(t, "a")
 	r.on("DeleteItem", 1, dropReply)
-	if err := r.Write(t.Context(), r.sc, table.Delete(old)); !problem.Is(err, problem.Unavailable) {
-		t.Errorf("error is %v, want unavailable", err)
+	err := r.Write(t.Context(), r.sc, table.Delete(table.Item{Key: key("a"), Version: 1}))
+	if n := r.server.Calls("DeleteItem"); !problem.Is(err, problem.Unavailable) || n != 1 {
+		t.Errorf("error is %v after %d requests, want unavailable after 1", err, n)
 	}
-	if n := r.server.Calls("DeleteItem"); n != 1 {
-		t.Errorf("%d requests, want 1", n)
-	}
-	if c := conflict(t, r.Write(t.Context(), r.sc, table.Delete(old))); c.Current.Version != 0 {
-		t.Errorf("it is still there: %+v", c.Current)
-	}
-	r.write(t, table.Create(key("a"), nil))
-	r.on("DeleteItem", 2, dynamotest.Fault{Code: "ThrottlingException"})
-	r.write(t, table.Delete(r.get(t, "a"))) // a refusal leaves nothing open
 }
 
 // TestFailures maps what DynamoDB can say to problems, and counts the attempts.

@@ -44,9 +44,9 @@ func newRetryer() aws.RetryerV2 {
 type attempts struct {
 	aws.RetryerV2
 	unsure bool // an attempt failed in a way that leaves open whether it was applied
-	// noRepeat keeps a request from being sent again once unsure. A delete leaves
-	// nothing behind to recognise it by: repeated, it would take an item that
-	// somebody made in its place, which has the same first version.
+	// noRepeat keeps a request from being sent again once unsure. A delete whose
+	// condition is a version alone could, repeated, take an item that somebody made
+	// in its place, which has the same first version.
 	noRepeat bool
 }
 

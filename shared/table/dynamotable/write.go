@@ -50,7 +50,7 @@ func (s *store) checkOne(ctx context.Context, sc tenant.Scope, op driver.Op) err
 	if err != nil {
 		return err
 	}
-	if it.Version != op.If {
+	if it.Version != op.If || op.IfToken != "" && it.Token != op.IfToken {
 		return &driver.Conflict{Current: it}
 	}
 	return nil
@@ -116,7 +116,7 @@ func (s *store) send(ctx context.Context, sc tenant.Scope, ops []driver.Op, fres
 	tries := &attempts{RetryerV2: s.retryer}
 	var err error
 	if len(actions) == 1 {
-		tries.noRepeat = actions[0].verb == remove
+		tries.noRepeat = actions[0].verb == remove && ops[0].IfToken == ""
 		err = s.alone(ctx, actions[0], s.options(sc, tries))
 	} else {
 		// A token names one request. A plan made anew is another request.
@@ -133,8 +133,9 @@ func (s *store) send(ctx context.Context, sc tenant.Scope, ops []driver.Op, fres
 	case failed == nil:
 		return classify(ctx, op, err)
 	case len(actions) == 1 && tries.unsure && failed[0].current.Token != ops[0].Token:
-		// An earlier attempt may have been applied and then overwritten or
-		// deleted, perhaps by itself. "Conflict" would claim it was not.
+		// An earlier attempt may have been applied and then overwritten or deleted,
+		// perhaps by itself: a delete leaves nothing behind that says whose it was.
+		// "Conflict" would claim it was not applied, success that it was.
 		return unavailable(op, problem.ReasonNetwork, err)
 	}
 	return failed

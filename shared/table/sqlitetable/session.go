@@ -33,7 +33,7 @@ const (
 	qList
 	qListReverse
 	qChanges
-	qVersion
+	qCheck
 	qCreate
 	qReplace
 	qPut
@@ -52,7 +52,7 @@ const (
 	insert  = `INSERT INTO items(` + columns + `) `
 	upsert  = ` ON CONFLICT(pk, sk) DO UPDATE SET seq = excluded.seq, expires = excluded.expires, token = excluded.token, `
 	ifLive  = ` CASE WHEN ` + live
-	exact   = ` WHERE pk = ?2 AND sk = ?3 AND version = ?8 AND ` + live
+	exact   = ` WHERE pk = ?2 AND sk = ?3 AND version = ?8 AND (?10 = '' OR token = ?10) AND ` + live
 )
 
 var queries = [...]string{
@@ -63,7 +63,7 @@ var queries = [...]string{
 	qList:        `SELECT` + columns + `FROM items WHERE pk = ?2 AND sk >= ?10 AND sk < ?11 AND ` + live + ` ORDER BY sk LIMIT ?12`,
 	qListReverse: `SELECT` + columns + `FROM items WHERE pk = ?2 AND sk >= ?10 AND sk < ?11 AND ` + live + ` ORDER BY sk DESC LIMIT ?12`,
 	qChanges:     `SELECT` + columns + `FROM items WHERE seq > ?1 ORDER BY seq LIMIT ?12`,
-	qVersion:     `SELECT version FROM items WHERE pk = ?2 AND sk = ?3 AND ` + live,
+	qCheck:       `SELECT version, token FROM items WHERE pk = ?2 AND sk = ?3 AND ` + live,
 	qCreate: insert + `VALUES(?1, ?2, ?3, 1, ?4, ?5, NULL, ?6)` + upsert +
 		`body = excluded.body, version = 1, counts = NULL WHERE NOT ` + live,
 	qPut: insert + `VALUES(?1, ?2, ?3, 1, ?4, ?5, NULL, ?6)` + upsert + `body = excluded.body,

@@ -69,8 +69,7 @@ func (s *session) conflict(sc tenant.Scope, op int, key driver.Key, at int64) er
 func (s *session) applyOne(sc tenant.Scope, op driver.Op, at int64) (holds bool, err error) {
 	switch op.Type {
 	case driver.Check:
-		version, err := s.version(sc, op.Key, at)
-		return version == op.If, err
+		return s.check(sc, op, at)
 	case driver.Create:
 		return s.change(qCreate, sc, op, at)
 	case driver.Put:
@@ -92,8 +91,8 @@ func (s *session) change(q query, sc tenant.Scope, op driver.Op, at int64) (hold
 	if err != nil {
 		return false, err
 	}
-	// The time goes everywhere; create, put and add have no version, delete has no
-	// token, and only add has counts.
+	// The time goes everywhere; create, put and add have no condition, delete has
+	// no token, and only add has counts.
 	err = first(s.bindKey(st, sc, op.Key), st.BindInt64(1, s.seq+1), st.BindInt64(4, seconds(op.Expires)), st.BindInt64(7, at))
 	if q != qDelete {
 		err = first(err, st.BindText(5, op.Token))
@@ -102,9 +101,9 @@ func (s *session) change(q query, sc tenant.Scope, op driver.Op, at int64) (hold
 	case qCreate, qPut:
 		err = first(err, st.BindBlob(6, op.Body))
 	case qReplace:
-		err = first(err, st.BindBlob(6, op.Body), st.BindInt64(8, op.If))
+		err = first(err, st.BindBlob(6, op.Body), st.BindInt64(8, op.If), st.BindText(10, op.IfToken))
 	case qDelete:
-		err = first(err, st.BindInt64(8, op.If))
+		err = first(err, st.BindInt64(8, op.If), st.BindText(10, op.IfToken))
 	case qAdd:
 		err = first(err, st.BindBlob(9, encodeCounts(op.Counts)))
 	}
@@ -142,21 +141,21 @@ func (s *session) add(sc tenant.Scope, op driver.Op, at int64) (bool, error) {
 	return s.change(qAdd, sc, op, at)
 }
 
-// version returns the version of a live item, else 0.
-func (s *session) version(sc tenant.Scope, key driver.Key, at int64) (int64, error) {
-	st, err := s.stmt(qVersion)
+// check reports whether the item is the one of op, absent if that is version 0.
+func (s *session) check(sc tenant.Scope, op driver.Op, at int64) (holds bool, err error) {
+	st, err := s.stmt(qCheck)
 	if err != nil {
-		return 0, err
+		return false, err
 	}
-	if err := first(s.bindKey(st, sc, key), st.BindInt64(7, at)); err != nil {
-		return 0, err
+	if err := first(s.bindKey(st, sc, op.Key), st.BindInt64(7, at)); err != nil {
+		return false, err
 	}
-	var v int64
+	holds = op.If == 0
 	err = s.rows(st, func() error {
-		v = st.ColumnInt64(0)
+		holds = st.ColumnInt64(0) == op.If && (op.IfToken == "" || st.ColumnText(1) == op.IfToken)
 		return nil
 	})
-	return v, err
+	return holds, err
 }
 
 func (s *session) bindKey(st *sqlite3.Stmt, sc tenant.Scope, key driver.Key) error {

@@ -31,7 +31,7 @@ func testCancelled(t *testing.T, s *suite) {
 }
 
 // testCancelledMidway cancels while the write is under way. An error leaves it
-// open whether it happened; half of it must not.
+// open whether it happened, and when; half of it must not.
 func testCancelledMidway(t *testing.T, s *suite) {
 	sc := fresh()
 	rounds := 50
@@ -51,6 +51,11 @@ func testCancelledMidway(t *testing.T, s *suite) {
 func (s *suite) bothOrNone(t *testing.T, sc tenant.Scope, a, b string, acknowledged bool) {
 	t.Helper()
 	va, vb := s.get(t, sc, key(a)).Version, s.get(t, sc, key(b)).Version
+	if !acknowledged && va == 0 && vb == 1 {
+		// A server goes on with a request whose sender has left: this one may have
+		// been applied between the two reads, but then it is there for the next two.
+		va, vb = s.get(t, sc, key(a)).Version, s.get(t, sc, key(b)).Version
+	}
 	if va != vb || acknowledged && va == 0 {
 		t.Errorf("versions %d and %d; acknowledged: %v", va, vb, acknowledged)
 	}

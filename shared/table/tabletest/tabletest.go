@@ -64,6 +64,7 @@ var conformance = []struct {
 	{"Put", testPut},
 	{"Delete", testDelete},
 	{"Check", testCheck},
+	{"MadeAnewIsAnother", testMadeAnew},
 	{"ConflictIsComplete", testConflictIsComplete},
 	{"AllOrNothing", testAllOrNothing},
 	{"FirstConflictIsReported", testFirstConflict},

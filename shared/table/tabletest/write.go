@@ -89,6 +89,44 @@ func testCheck(t *testing.T, s *suite) {
 	wantAbsent(t, s.refused(t, sc, 0, table.Check(table.Item{Key: key("none"), Version: 1})))
 }
 
+// testMadeAnew holds that a stale item does not match one that was made anew,
+// although versions begin at 1 again.
+func testMadeAnew(t *testing.T, s *suite) {
+	sc := fresh()
+	for name, c := range map[string]struct{ first, again func(table.Key) table.Op }{
+		"created": {func(k table.Key) table.Op { return table.Create(k, []byte("old")) },
+			func(k table.Key) table.Op { return table.Create(k, []byte("new")) }},
+		"put": {func(k table.Key) table.Op { return table.Put(k, []byte("old")) },
+			func(k table.Key) table.Op { return table.Put(k, []byte("new")) }},
+		"counted": {func(k table.Key) table.Op { return table.Add(k, counts{"n": 1}) },
+			func(k table.Key) table.Op { return table.Add(k, counts{"n": 1}) }},
+	} {
+		for _, end := range []string{"deleted", "expired"} {
+			k := key(name + " after it " + end)
+			s.write(t, sc, c.first(k))
+			stale := s.get(t, sc, k)
+			if end == "deleted" {
+				s.write(t, sc, table.Delete(stale))
+			} else {
+				s.write(t, sc, table.Put(k, nil).Expiring(past()))
+			}
+			s.write(t, sc, c.again(k))
+			now := s.get(t, sc, k)
+			if now.Version != stale.Version || now.Token == stale.Token {
+				t.Fatalf("%s: version %d, then %d; tokens %q and %q", k, stale.Version, now.Version, stale.Token, now.Token)
+			}
+			for _, op := range []table.Op{table.Replace(stale, nil), table.Delete(stale), table.Check(stale)} {
+				for _, current := range []table.Item{s.refused(t, sc, 0, op), s.refused(t, sc, 1, table.Put(key("beside"), nil), op), s.get(t, sc, k)} {
+					wantItem(t, current, string(now.Body), now.Counts, now.Version)
+				}
+			}
+			s.write(t, sc, table.Check(now))
+			s.write(t, sc, table.Replace(now, nil))
+			s.write(t, sc, table.Delete(s.get(t, sc, k)))
+		}
+	}
+}
+
 // testConflictIsComplete holds that Current can stand in for a read: one can go
 // on from it without another round trip.
 func testConflictIsComplete(t *testing.T, s *suite) {

@@ -61,7 +61,10 @@ func (r *Reply) Events() {
 	h.Set("Content-Type", "text/event-stream; charset=utf-8")
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Accel-Buffering", "no")
-	ev := &events{w: r.w, rc: http.NewResponseController(r.w), done: make(chan struct{}), wake: make(chan struct{}, 1)}
+	ev := &events{
+		w: r.w, rc: http.NewResponseController(r.w), done: make(chan struct{}), wake: make(chan struct{}, 1),
+		unsent: make([]byte, 0, 2<<10), // a burst of small events, without growing there
+	}
 	ev.room.L = &ev.mu
 	r.ev = ev
 	go ev.run()

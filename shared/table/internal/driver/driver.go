@@ -44,20 +44,23 @@ type OpType uint8
 // The operations.
 const (
 	Create  OpType = iota + 1 // the item must be absent
-	Replace                   // the item must have version If; counters stay
+	Replace                   // the item must be the one of If and IfToken; counters stay
 	Put                       // whatever was there; counters stay
-	Delete                    // the item must have version If
-	Check                     // write nothing; the item must have version If (0 = absent)
+	Delete                    // the item must be the one of If and IfToken
+	Check                     // write nothing; the same condition (If 0 = absent)
 	Add                       // add Counts to the item's counters, never past an int64; creates the item
 )
 
 // Op is one part of an atomic write.
 type Op struct {
-	Type    OpType
-	Key     Key
-	Body    []byte
-	Counts  map[string]int64
-	If      int64
+	Type   OpType
+	Key    Key
+	Body   []byte
+	Counts map[string]int64
+	If     int64 // the version that was read
+	// IfToken is the token that was read; "" is not checked. Versions begin at 1
+	// again when an item is made anew, tokens never come back.
+	IfToken string
 	Expires time.Time // replaces the item's, also when it is zero; Check and Delete have none
 	Token   string
 	// Relaxed lets a store on a local disk acknowledge before the write is

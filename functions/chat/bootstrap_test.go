@@ -1,0 +1,279 @@
+package main_test
+
+import (
+	"context"
+	"crypto/rand"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"switchboard/shared/app/apptest"
+	"switchboard/shared/host/lambdahost/runtimetest"
+	"switchboard/shared/model"
+	"switchboard/shared/model/modeltest"
+	"switchboard/shared/table"
+	"switchboard/shared/table/dynamotable"
+	"switchboard/shared/table/dynamotable/dynamotest"
+	"switchboard/shared/tenant/auth"
+)
+
+// TestBootstrap runs the function as it is deployed, under a fake Runtime API, with
+// DynamoDB, Redis and the model's provider on loopback. It is built once.
+func TestBootstrap(t *testing.T) {
+	t.Parallel()
+	bootstrap := runtimetest.Build(t, ".")
+	for name, test := range map[string]func(*testing.T, string){
+		"TokensArriveWhileTheModelIsHeld":            tokensArrive,
+		"ABufferedAnswer":                            buffered,
+		"CompletionsAndModels":                       completions,
+		"TheTableRemembersAConversation":             rememberedByTable,
+		"RedisRemembersAConversation":                rememberedByRedis,
+		"ItAnswersAsTheOneProcessServerDoes":         sameAsOneProcess,
+		"Refusals":                                   refusals,
+		"AModelThatBreaksOffEndsInAnErrorEvent":      brokenOff,
+		"TheDeadlineInterruptsAndANewProcessAnswers": deadline,
+		"TheDeadlineBeforeTheFirstTokenIsA503":       deadlineBuffered,
+		"ATurnOfAKilledProcessIsA503AtFirst":         killed,
+		"ItStaysSmall":                               staysSmall,
+		"AnEnvironmentWithoutATableIsA503":           unopened,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, bootstrap)
+		})
+	}
+}
+
+const (
+	project = "lenhart-electric"
+	other   = "incharge-electric"
+
+	// master is no word that could stand in a log by chance.
+	master = "5d0c8b3e9a7f41268c0e7b92d4f6a1530c9e8d7b6a5f4e3d2c1b0a9f8e7d6c5b"
+	// asked is what the events ask.
+	asked = "Do you do panel upgrades?"
+	// longest is a function's time in tests that do not look at it.
+	longest = 30 * time.Second
+)
+
+// rig is all that the function talks to.
+type rig struct {
+	bootstrap string
+	model     *modeltest.Server
+	dynamo    *dynamotest.Server // nil where the real thing is used
+	env       []string
+	directory *auth.Directory
+	secrets   []string // what must be in no log
+}
+
+// newRig starts the stores and a provider that answers by the script.
+func newRig(t *testing.T, bootstrap string, script func(modeltest.Call) modeltest.Script) *rig {
+	t.Helper()
+	r := &rig{bootstrap: bootstrap, model: modeltest.NewServer(script), secrets: []string{master, asked}}
+	upstream := httptest.NewServer(r.model)
+	t.Cleanup(func() {
+		upstream.CloseClientConnections()
+		upstream.Close()
+	})
+	endpoint := os.Getenv("SWITCHBOARD_DYNAMODB_ENDPOINT")
+	if endpoint == "" {
+		endpoint, r.dynamo = dynamotest.Start(t)
+	}
+	run := rand.Text() // others use the real one too
+	data, directory := "data-"+run, "directory-"+run
+	client := dynamodb.NewFromConfig(aws.Config{
+		Region: "us-east-1", BaseEndpoint: &endpoint, Credentials: credentials.NewStaticCredentialsProvider("test", "test", ""),
+	})
+	for _, name := range []string{data, directory} {
+		if err := dynamotable.CreateTable(t.Context(), client, name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.directory = openDirectory(t, client, directory)
+	r.env = []string{
+		"AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test", "AWS_ENDPOINT_URL_DYNAMODB=" + endpoint,
+		"SWITCHBOARD_TABLE=" + data, "SWITCHBOARD_DIRECTORY_TABLE=" + directory, "SWITCHBOARD_MASTER_KEY=" + master,
+		"OPENAI_BASE_URL=" + upstream.URL + "/v1", "SWITCHBOARD_MODEL=openai/scripted", "GOMEMLIMIT=100MiB",
+	}
+	return r
+}
+
+func openDirectory(t *testing.T, client *dynamodb.Client, name string) *auth.Directory {
+	t.Helper()
+	var credentials *table.Table
+	cursors, err := auth.Derive([]byte(master), "cursors")
+	if err == nil {
+		credentials, err = dynamotable.Open(dynamotable.Config{Client: client, Table: name, CursorKey: cursors})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := auth.NewDirectory(credentials, []byte(master))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+// key issues a secret key of the project.
+func (r *rig) key(t *testing.T, project string) string {
+	t.Helper()
+	_, secret, err := r.directory.Issue(t.Context(), auth.Credential{Kind: auth.SecretKey, Project: project})
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := secret.Reveal()
+	r.secrets = append(r.secrets, text, text[strings.LastIndexByte(text, '_')+1:])
+	return text
+}
+
+// function is a running bootstrap.
+type function struct{ *runtimetest.Function }
+
+// start runs the function. When the test ends it must have stayed small, its log
+// must be JSON alone, and nobody's secret or message may be in it.
+func (r *rig) start(t *testing.T, timeout time.Duration, env ...string) function {
+	t.Helper()
+	f := runtimetest.Start(t, r.bootstrap, &runtimetest.Options{Env: append(r.env[:len(r.env):len(r.env)], env...), Timeout: timeout})
+	t.Cleanup(func() {
+		if peak, err := f.PeakMemory(); err == nil { // where there is /proc
+			t.Logf("peak memory %d MB", peak>>20)
+			if peak >= 128<<20 {
+				t.Errorf("peak memory is %d MB", peak>>20)
+			}
+		}
+		kill(f)
+		for line := range strings.Lines(f.Logs()) {
+			if !jsontext.Value(line).IsValid() {
+				t.Errorf("logged without slog: %s", line)
+			}
+		}
+		for _, s := range r.secrets {
+			if strings.Contains(f.Logs(), s) {
+				t.Errorf("%q is in the log:\n%s", s, f.Logs())
+			}
+		}
+	})
+	took, err := f.Ready(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("ready after %v", took.Round(time.Millisecond))
+	return function{f}
+}
+
+func kill(f *runtimetest.Function) {
+	f.Signal(syscall.SIGKILL) // it may have ended already
+	f.Wait(context.Background())
+}
+
+// event reads an event of events/ with the key in its place, and changes it.
+func event(t *testing.T, name, key string, change ...func(*events.APIGatewayProxyRequest)) []byte {
+	t.Helper()
+	raw, err := os.ReadFile(filepath.Join("../../events", name+".json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw = []byte(strings.ReplaceAll(string(raw), "sk_EXAMPLE", key))
+	if len(change) == 0 {
+		return raw
+	}
+	var ev events.APIGatewayProxyRequest
+	if err := json.Unmarshal(raw, &ev); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range change {
+		c(&ev)
+	}
+	if raw, err = json.Marshal(ev); err != nil {
+		t.Fatal(err)
+	}
+	return raw
+}
+
+// says changes the body, and is another turn than the event's.
+func says(body string) func(*events.APIGatewayProxyRequest) {
+	return func(ev *events.APIGatewayProxyRequest) {
+		ev.Body = body
+		delete(ev.Headers, "Idempotency-Key")
+		delete(ev.MultiValueHeaders, "Idempotency-Key")
+	}
+}
+
+// of changes the conversation that is asked for.
+func of(id string) func(*events.APIGatewayProxyRequest) {
+	return func(ev *events.APIGatewayProxyRequest) { ev.Path = "/v1/conversations/" + id }
+}
+
+// begin sends an event and returns the answer as it begins.
+func (f function) begin(t *testing.T, event []byte) *runtimetest.Response {
+	t.Helper()
+	resp, err := f.Invoke(t.Context(), event)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp
+}
+
+// ask sends an event and reads the answer, which must end cleanly.
+func (f function) ask(t *testing.T, event []byte) apptest.Answer {
+	t.Helper()
+	resp := f.begin(t, event)
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatalf("after %q: %v", body, err)
+	}
+	return apptest.Answer{Status: resp.StatusCode, Header: resp.Header, Body: string(body)}
+}
+
+// stream reads all events of an answer.
+func stream(t *testing.T, a apptest.Answer) []apptest.Event {
+	t.Helper()
+	if a.Status != http.StatusOK || a.Header.Get("Content-Type") != "text/event-stream; charset=utf-8" {
+		t.Fatalf("no stream: %d %v %s", a.Status, a.Header, a.Body)
+	}
+	var out []apptest.Event
+	next := apptest.Events(strings.NewReader(a.Body))
+	for e, ok := next(); ok; e, ok = next() {
+		out = append(out, e)
+	}
+	return out
+}
+
+// want checks the status and pairs of a path in the body and its text.
+func want(t *testing.T, a apptest.Answer, status int, pairs ...string) {
+	t.Helper()
+	if a.Status != status {
+		t.Fatalf("status %d, want %d: %s", a.Status, status, a.Body)
+	}
+	for i := 0; i+1 < len(pairs); i += 2 {
+		if got := a.Get(pairs[i]); got != pairs[i+1] {
+			t.Errorf("%s is %q, want %q, in %s", pairs[i], got, pairs[i+1], a.Body)
+		}
+	}
+}
+
+// script answers with the chunks and counts 10 + 20 tokens.
+func script(chunks ...string) modeltest.Script {
+	var s modeltest.Script
+	for _, c := range chunks {
+		s = append(s, modeltest.Step{Text: c})
+	}
+	return append(s, modeltest.Step{Usage: &model.Usage{Input: 10, Output: 20}}, modeltest.Step{Stop: model.StopEnd})
+}
+
+// echo answers with the user's last message.
+func echo(c modeltest.Call) modeltest.Script { return script("You said: ", c.User) }
