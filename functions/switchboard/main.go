@@ -8,13 +8,24 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"switchboard/shared/problem"
 )
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := command().ExecuteContext(ctx); err != nil {
-		fmt.Fprintln(os.Stderr, "switchboard:", err)
+		fmt.Fprintln(os.Stderr, "switchboard:", sentence(err))
 		os.Exit(1)
 	}
+}
+
+// sentence is an error as a person at a terminal wants it: without the name of the
+// function in which it arose, where there is a sentence for people.
+func sentence(err error) string {
+	if p, ok := err.(*problem.Error); ok && p.Detail != "" {
+		return p.Detail
+	}
+	return err.Error()
 }

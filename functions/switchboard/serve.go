@@ -72,7 +72,7 @@ func (s serving) run(ctx context.Context, cmd *cobra.Command) error {
 	// wait in its queue until the stores are ready.
 	l, err := net.Listen("tcp", s.addr)
 	if err != nil {
-		return err
+		return fmt.Errorf("%w (choose the address with --addr HOST:PORT or SWITCHBOARD_ADDR)", err)
 	}
 	defer l.Close()
 	stores, err := local.Open(ctx, local.Options{Data: s.data, Companies: companies, Getenv: os.Getenv, Dev: s.dev})
@@ -80,6 +80,9 @@ func (s serving) run(ctx context.Context, cmd *cobra.Command) error {
 		return err
 	}
 	url := "http://" + l.Addr().String()
+	if len(stores.Companies) == 0 {
+		return errors.Join(errors.New("--companies: there is no company in it; a company is a folder with a company.yaml"), stores.Close())
+	}
 	if s.dev {
 		keys, err := stores.DevKeys(ctx, filepath.Join(s.data, "dev-keys.json"))
 		if err != nil {
@@ -89,6 +92,7 @@ func (s serving) run(ctx context.Context, cmd *cobra.Command) error {
 	} else {
 		fmt.Fprintf(cmd.OutOrStdout(), "Switchboard is ready on %s with %d companies.\n", url, len(stores.Companies))
 	}
+	fmt.Fprintf(cmd.OutOrStdout(), "Assistants that name no model use %s.\n", stores.Chat.Models.Resolve(nil)[0])
 	err = httphost.Serve(ctx, l, app.All(&stores.Parts), nil)
 	slog.Info("stopped")
 	return errors.Join(err, stores.Close())

@@ -107,6 +107,27 @@ func TestAStreamIsStartDeltasCitationsDone(t *testing.T) {
 		"usage.model", "openai/scripted", "usage.input_tokens", "10", "usage.output_tokens", "20")
 }
 
+// TestTheLastChunkHasADelta: the official clients read choices[0].delta of every
+// chunk that has a choice.
+func TestTheLastChunkHasADelta(t *testing.T) {
+	t.Parallel()
+	s := apptest.Start(t, apptest.Options{Script: echo})
+	events := s.Stream(s.Key(apptest.Alpha), "/v1/chat/completions",
+		`{"model":"website","stream":true,"stream_options":{"include_usage":true},"messages":[{"role":"user","content":"hi"}]}`)
+	n := len(events)
+	if n < 4 || events[n-1].Data != "[DONE]" {
+		t.Fatalf("events: %v", events)
+	}
+	want(t, apptest.Answer{Status: 200, Body: events[0].Data}, 200, "choices.0.delta.role", "assistant", "choices.0.finish_reason", "")
+	want(t, apptest.Answer{Status: 200, Body: events[n-3].Data}, 200, "choices.0.delta", "{}", "choices.0.finish_reason", "stop")
+	want(t, apptest.Answer{Status: 200, Body: events[n-2].Data}, 200, "choices", "[]", "usage.total_tokens", "30")
+	for _, e := range events[:n-2] {
+		if apptest.Get([]byte(e.Data), "choices.0.delta") == "" {
+			t.Errorf("a chunk without a delta: %s", e.Data)
+		}
+	}
+}
+
 func TestDeltasArriveWhileTheModelIsTalking(t *testing.T) {
 	t.Parallel()
 	gate := make(chan struct{})

@@ -21,8 +21,8 @@ type completion struct {
 
 type completionChoice struct {
 	Index   int               `json:"index"`
-	Message *completionSpoken `json:"message,omitempty"`
-	Delta   *completionSpoken `json:"delta,omitempty"`
+	Message *completionSpoken `json:"message,omitzero"`
+	Delta   *completionSpoken `json:"delta,omitzero"` // clients want it even where it is {}
 	Finish  *string           `json:"finish_reason"`
 }
 

@@ -15,11 +15,12 @@ func TestShippedCompanies(t *testing.T) {
 	}
 	articles := 0
 	for _, c := range mustLoad(t, integrations.FS) {
-		if kind, known := want[c.ID.String()]; known && string(c.Kind) != kind {
+		kind, shipped := want[c.ID.String()]
+		if shipped && string(c.Kind) != kind {
 			t.Errorf("%s is a %s, want a %s", c.ID, c.Kind, kind)
 		}
 		delete(want, c.ID.String())
-		if len(c.Assistants) < 2 {
+		if shipped && len(c.Assistants) < 2 {
 			t.Errorf("%s has %d assistants, want at least two", c.ID, len(c.Assistants))
 		}
 		articles += len(c.Knowledge)

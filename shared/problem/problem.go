@@ -106,7 +106,7 @@ func (e *Error) Message() string {
 	case Invalid:
 		return "The request is not valid."
 	case Unauthenticated:
-		return "The credential is missing or not valid."
+		return "The credential is missing or not valid. Send it as the header Authorization: Bearer <key>."
 	case Forbidden:
 		return "This credential may not do that."
 	case NotFound:

@@ -37,7 +37,7 @@ import (
 // REDIS_URL (none: windows are read from the table), the models' keys, and the AWS
 // SDK's own variables.
 func Open(ctx context.Context) (*app.Parts, error) {
-	cfg, err := config.LoadDefaultConfig(ctx)
+	cfg, err := config.LoadDefaultConfig(ctx, config.WithLogger(sdkLog{}))
 	if err != nil {
 		return nil, err
 	}
@@ -99,6 +99,7 @@ func openSession(url string) (*session.Session, error) {
 	if err != nil {
 		return nil, err
 	}
+	redis.SetLogger(redisLog{})
 	return session.Open(redis.NewClient(o)), nil
 }
 

@@ -108,13 +108,48 @@ func Open(ctx context.Context, o Options) (_ *Local, err error) {
 	return l, nil
 }
 
+// OpenDirectory opens the credentials of a data directory alone, for the command
+// line. No server may have it open.
+func OpenDirectory(data string) (*auth.Directory, func() error, error) {
+	if _, err := os.Stat(filepath.Join(data, "master.key")); err != nil {
+		return nil, nil, fmt.Errorf("%s is no data directory; start `switchboard serve --data %s` once", data, data)
+	}
+	l := &Local{stop: func() {}}
+	master, err := l.openData(data)
+	if err == nil {
+		err = l.openDirectory(data, master)
+	}
+	if err != nil {
+		return nil, nil, errors.Join(err, l.Close())
+	}
+	return l.Directory, l.Close, nil
+}
+
+func (l *Local) openDirectory(data string, master []byte) error {
+	cursors, err := auth.Derive(master, "cursors")
+	if err != nil {
+		return err
+	}
+	dir := filepath.Join(data, "directory")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	t, err := sqlitetable.Open(dir, cursors, nil)
+	if err != nil {
+		return err
+	}
+	l.closers = append(l.closers, t.Close)
+	l.Directory, err = auth.NewDirectory(t, master)
+	return err
+}
+
 // awsConfig reads the AWS SDK's own variables and files.
 func awsConfig(ctx context.Context) (aws.Config, error) { return config.LoadDefaultConfig(ctx) }
 
 // openData makes the data directory ours and returns the master key in it.
 func (l *Local) openData(dir string) ([]byte, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("the data directory (--data, SWITCHBOARD_DATA): %w", err)
 	}
 	unlock, err := lock(filepath.Join(dir, "lock"))
 	if err != nil {
@@ -129,20 +164,15 @@ func (l *Local) openStores(o Options, master []byte) error {
 	if err != nil {
 		return err
 	}
-	tenants, directory := filepath.Join(o.Data, "tenants"), filepath.Join(o.Data, "directory")
-	if err := errors.Join(os.MkdirAll(tenants, 0o700), os.MkdirAll(directory, 0o700)); err != nil {
+	tenants := filepath.Join(o.Data, "tenants")
+	if err := os.MkdirAll(tenants, 0o700); err != nil {
 		return err
 	}
 	if l.table, err = sqlitetable.Open(tenants, cursors, nil); err != nil {
 		return err
 	}
 	l.closers = append(l.closers, l.table.Close)
-	dir, err := sqlitetable.Open(directory, cursors, nil)
-	if err != nil {
-		return err
-	}
-	l.closers = append(l.closers, dir.Close)
-	if l.Directory, err = auth.NewDirectory(dir, master); err != nil {
+	if err := l.openDirectory(o.Data, master); err != nil {
 		return err
 	}
 	if l.search, err = sqlitesearch.Open(tenants); err != nil {

@@ -7,6 +7,7 @@ package providers
 
 import (
 	"context"
+	"fmt"
 	"iter"
 	"sync"
 
@@ -48,10 +49,10 @@ func Open(getenv func(string) string, awsConfig func(context.Context) (aws.Confi
 	if name := getenv("SWITCHBOARD_MODEL"); name != "" {
 		ref, err := model.ParseRef(name)
 		if err != nil {
-			return nil, problem.Bad("providers.Open", "SWITCHBOARD_MODEL", "SWITCHBOARD_MODEL is %q: %v", name, err)
+			return nil, fmt.Errorf("SWITCHBOARD_MODEL is %q: %s", name, problem.From(err).Message())
 		}
 		if all[ref.Provider] == nil {
-			return nil, problem.Bad("providers.Open", "SWITCHBOARD_MODEL", "SWITCHBOARD_MODEL is %q, but the key of %s is not set", name, ref.Provider)
+			return nil, fmt.Errorf("SWITCHBOARD_MODEL is %q: expected extract, bedrock/<model>, openai/<model> with OPENAI_API_KEY or OPENAI_BASE_URL set, or anthropic/<model> with ANTHROPIC_API_KEY set", name)
 		}
 		first = ref
 	}

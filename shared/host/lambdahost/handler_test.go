@@ -18,6 +18,7 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 
 	"switchboard/shared/host/lambdahost"
+	"switchboard/shared/problem"
 )
 
 // event is the gateway's event for a request without headers or body.
@@ -195,6 +196,16 @@ func TestTheDeadlineComesEarly(t *testing.T) {
 				t.Errorf("the terminal frame: %q", got)
 			}
 		})
+	}
+}
+
+// A handler that does not know the causes passes them on as they are.
+func TestTheCausesAreProblems(t *testing.T) {
+	t.Parallel()
+	for cause, want := range map[error]problem.Kind{lambdahost.ErrDeadline: problem.Unavailable, lambdahost.ErrClientGone: problem.Canceled} {
+		if !problem.Is(cause, want) {
+			t.Errorf("%v is %v, want %v", cause, problem.From(cause).Kind, want)
+		}
 	}
 }
 

@@ -173,7 +173,11 @@ func TestDeleteWithoutReply(t *testing.T) {
 		})
 		done := make(chan error)
 		go func() { done <- r.Write(t.Context(), r.sc, table.Delete(old)) }()
-		<-held
+		select {
+		case <-held:
+		case err := <-done:
+			t.Fatalf("not sent again: %v", err)
+		}
 		want := int64(0)
 		if anew {
 			want = 1

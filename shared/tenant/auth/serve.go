@@ -127,6 +127,9 @@ func panicked(v any) error {
 // may quote the request, so it is not logged.
 func (rt Route) log(r *http.Request, started time.Time, p *problem.Error, stack []byte) {
 	level := slog.LevelInfo
+	if p.Kind == problem.Upstream {
+		level = slog.LevelWarn
+	}
 	attrs := []slog.Attr{
 		slog.String("request_id", r.Header.Get(requestIDHeader)),
 		slog.String("route", rt.Pattern),
@@ -181,7 +184,7 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	const op = "auth.readBody"
 	if ct := r.Header.Values("Content-Type"); len(ct) > 0 {
 		if mt, _, err := mime.ParseMediaType(ct[0]); err != nil || mt != "application/json" || len(ct) > 1 {
-			return nil, problem.Bad(op, "Content-Type", "Content-Type is application/json here")
+			return nil, problem.Bad(op, "Content-Type", "send the header Content-Type: application/json")
 		}
 	}
 	tooLarge := problem.Bad(op, "body", "the body is larger than %d bytes", MaxRequestBody)

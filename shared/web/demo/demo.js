@@ -10,6 +10,7 @@ document.documentElement.lang = about.locale;
 document.documentElement.style.setProperty("--brand", about.color || "#0b5fff");
 $("name").textContent = about.name;
 for (const a of about.assistants) $("assistant").append(new Option(a.name, a.id));
+if (about.assistants.some((a) => a.id === "website")) $("assistant").value = "website";
 if (!key) {
   $("status").textContent = "There is no key in this page's address. Open the address that the server printed when it started.";
   $("send").disabled = true;

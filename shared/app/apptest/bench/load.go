@@ -57,17 +57,12 @@ func run(ctx context.Context, s scenario, t target, pids []int) figures {
 		return d
 	}
 	var before, after counted
-	obeys := t.cmd.Args[1] == "role"
-	if obeys {
-		t.ask("count", &before)
-	}
+	t.count(&before)
 	cpu, mine, all, began := cpuOf(t.pid()), own(), machineBusy(), time.Now()
 	drive(ctx, workers, 1_000_000, s.requests, s.rate)
 	took := time.Since(began)
 	cpu, mine, all = cpuOf(t.pid())-cpu, own()-mine, machineBusy()-all
-	if obeys {
-		t.ask("count", &after)
-	}
+	t.count(&after)
 	f := gather(workers)
 	f.Seconds, f.RPS = took.Seconds(), float64(f.Requests)/took.Seconds()
 	f.Others = max(0, (all-mine).Seconds()/took.Seconds())
@@ -178,16 +173,14 @@ func conversationOf(answer string) string {
 	return id
 }
 
-// openStreams opens n streams that stay open. The caller closes them.
-func openStreams(t target, s scenario, n int) ([]*worker, error) {
-	var open []*worker
+// openStreams opens n streams that stay open.
+func openStreams(t target, s scenario, n int) error {
 	for i := range n {
 		w := newWorker(s, t)
 		w.render(i)
 		if err := w.open(w.head, w.body); err != nil {
-			return open, fmt.Errorf("stream %d: %w", i, err)
+			return fmt.Errorf("stream %d: %w", i, err)
 		}
-		open = append(open, w)
 	}
-	return open, nil
+	return nil
 }

@@ -72,7 +72,7 @@ type results struct {
 	Sync    map[string]float64              `json:"fdatasync_us"` // what a durable write costs on this disk
 	Runs    map[string]map[string][]figures `json:"runs"`         // by scenario and target
 	Memory  map[string]float64              `json:"memory_mb"`
-	Streams float64                         `json:"stream_kb"`
+	Streams map[string]float64              `json:"stream_kb"` // of an open one, by target
 	Ready   map[string][]float64            `json:"ready_ms"` // by the state of the data directory
 }
 
@@ -82,7 +82,7 @@ func bench(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	r := &results{Date: time.Now(), Runs: map[string]map[string][]figures{}, Memory: map[string]float64{}, Ready: map[string][]float64{}}
+	r := &results{Date: time.Now(), Runs: map[string]map[string][]figures{}, Memory: map[string]float64{}, Streams: map[string]float64{}, Ready: map[string][]float64{}}
 	if r.Sync, err = syncCost(w.dir); err != nil {
 		return err
 	}
@@ -168,31 +168,50 @@ func profile(p *process, o options, line string) {
 	}
 }
 
-// heldStreams opens streams that stay open and sees what each costs.
+// heldStreams opens streams that stay open, and sees what each costs the product
+// and the control.
 func heldStreams(w *world, r *results, o options) error {
-	p, err := w.product(filepath.Join(w.dir, "held"))
+	ours, err := w.product(filepath.Join(w.dir, "held"))
 	if err != nil {
 		return err
 	}
-	defer p.kill() // its streams would be waited for
-	s := scenario{model: held, stream: true, clients: 1, requests: 50, atMost: patience, ask: o.ask}
-	warm := s
-	warm.model = quick
-	if f := run(w.ctx, warm, target{onOurs, p}, nil); f.Failed > 0 {
-		return errors.New(f.Error)
+	defer ours.kill() // its streams would be waited for
+	control, err := w.role("proxy", "http://"+w.mock.addr)
+	if err != nil {
+		return err
 	}
-	before := memory(p.pid(), "VmRSS")
-	open, err := openStreams(target{onOurs, p}, s, o.streams)
-	defer func() {
-		for _, w := range open {
-			w.close()
+	defer control.kill()
+	for _, t := range []target{{onProxy, control}, {onOurs, ours}} {
+		if r.Streams[t.name], err = streamCost(w.ctx, t, o); err != nil {
+			return err
 		}
-	}()
-	if err != nil {
-		return err
 	}
-	r.Streams = (memory(p.pid(), "VmRSS") - before) * 1024 / float64(o.streams)
+	if o.inProcess && o.allocs != "" {
+		return ours.ask("allocs "+o.allocs, new(bool))
+	}
 	return nil
+}
+
+// streamCost is the memory of an open stream, in KB. The streams are open still
+// when it returns: they end with the process.
+func streamCost(ctx context.Context, t target, o options) (float64, error) {
+	warm := scenario{model: quick, stream: true, clients: 1, requests: 50, atMost: patience, ask: o.ask}
+	if f := run(ctx, warm, t, nil); f.Failed > 0 {
+		return 0, errors.New(f.Error)
+	}
+	var before, after counted
+	t.count(&before)
+	rss := memory(t.pid(), "VmRSS")
+	warm.model = held
+	if err := openStreams(t, warm, o.streams); err != nil {
+		return 0, err
+	}
+	rss = memory(t.pid(), "VmRSS") - rss
+	if t.count(&after); after.Heap > 0 {
+		each := func(now, before uint64) float64 { return float64(now-before) / 1024 / float64(o.streams) }
+		fmt.Fprintf(os.Stderr, "%s, an open stream: heap %.1f KB, stacks %.1f KB\n", t.name, each(after.Heap, before.Heap), each(after.Stacks, before.Stacks))
+	}
+	return rss * 1024 / float64(o.streams), nil
 }
 
 // starts sees how long the product takes to be ready, on an empty data directory

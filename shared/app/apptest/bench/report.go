@@ -131,6 +131,8 @@ func absolute(r *results) []goal {
 	add("ready, empty data", median(r.Ready["empty"], self), 100, " ms")
 	add("memory, idle", r.Memory["idle"], 40, " MB")
 	add("memory, saturated", r.Memory["saturated"], 100, " MB")
-	add("memory of an open stream", r.Streams, 32, " KB")
+	if is := r.Streams[onOurs]; is > 0 {
+		gs = append(gs, goal{"memory of an open stream, KB", is, r.Streams[onProxy], is, 32, false, " KB"})
+	}
 	return gs
 }

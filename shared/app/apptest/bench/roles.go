@@ -126,8 +126,8 @@ func product(data, companies string) (http.Handler, error) {
 	return app.All(&l.Parts), nil
 }
 
-// counted is what the runtime has counted so far.
-type counted struct{ Mallocs, Bytes uint64 }
+// counted is what the runtime has counted so far, and what it holds now.
+type counted struct{ Mallocs, Bytes, Heap, Stacks uint64 }
 
 // obey does what the parent asks for, line by line: "cpu FILE" begins a profile
 // and "end" ends it, "allocs FILE" writes one of all allocations, "count" answers
@@ -146,13 +146,14 @@ func obey(in io.Reader, out io.Writer) {
 			pprof.StopCPUProfile()
 		case "allocs":
 			if f, err := os.Create(file); err == nil {
+				runtime.GC() // for what is in use
 				pprof.Lookup("allocs").WriteTo(f, 0)
 				f.Close()
 			}
 		case "count":
 			var m runtime.MemStats
 			runtime.ReadMemStats(&m)
-			answer = counted{m.Mallocs, m.TotalAlloc}
+			answer = counted{m.Mallocs, m.TotalAlloc, m.HeapInuse, m.StackInuse}
 		}
 		b, _ := json.Marshal(answer)
 		fmt.Fprintf(out, "%s\n", b)

@@ -162,7 +162,7 @@ func (w *world) start(addr string, cmd *exec.Cmd) (*process, error) {
 		return nil, err
 	}
 	p.in, p.out = in, bufio.NewScanner(out)
-	if cmd.Args[1] != "role" {
+	if !p.obeys() {
 		go io.Copy(io.Discard, out)
 	}
 	return p, cmd.Start()
@@ -204,6 +204,16 @@ func (p *process) ask(line string, answer any) error {
 	return json.Unmarshal(p.out.Bytes(), answer)
 }
 
+// obeys reports whether the process is this binary in one of its roles.
+func (p *process) obeys() bool { return p.cmd.Args[1] == "role" }
+
+// count asks a process that obeys what its runtime has counted.
+func (p *process) count(c *counted) {
+	if p.obeys() {
+		p.ask("count", c)
+	}
+}
+
 // stop ends the process as an operator does, or, if it does not end, by force.
 func (p *process) stop() error {
 	if p == nil {
@@ -214,7 +224,7 @@ func (p *process) stop() error {
 	timer := time.AfterFunc(patience, func() { p.cmd.Process.Kill() })
 	defer timer.Stop()
 	err := p.cmd.Wait()
-	if err != nil && p.cmd.Args[1] == "role" {
+	if p.obeys() {
 		return nil
 	}
 	return err
