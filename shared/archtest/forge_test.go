@@ -48,17 +48,34 @@ func forgeries(t *testing.T) (all []forgery, overlay string) {
 		all = append(all, f)
 		replace[filepath.Join(root, "shared/archtest/forged", f.name, "x.go")] = file
 	}
-	// The go command is told that the files lie in the module, where its rule of
-	// internal packages holds, and nothing is written there.
-	overlay = filepath.Join(t.TempDir(), "overlay.json")
+	return all, overlayOf(t, replace)
+}
+
+// overlayOf tells the go command that files lie in the module, where its rule of
+// internal packages holds. Nothing is written there.
+func overlayOf(t *testing.T, replace map[string]string) string {
+	t.Helper()
 	b, err := json.Marshal(map[string]any{"Replace": replace})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(overlay, b, 0o600); err != nil {
+	name := filepath.Join(t.TempDir(), "overlay.json")
+	if err := os.WriteFile(name, b, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return all, overlay
+	return name
+}
+
+// TestTestScopesNeedATest runs a program that is no test: it gets no Scope.
+func TestTestScopesNeedATest(t *testing.T) {
+	t.Parallel()
+	overlay := overlayOf(t, map[string]string{
+		filepath.Join(root, "shared/archtest/outside/main.go"): filepath.Join(root, "shared/archtest/testdata/outside/main.go"),
+	})
+	out, errs, err := goTool("run", "-overlay", overlay, "./shared/archtest/outside")
+	if err == nil || out != "" || !strings.Contains(errs, "panic: tenanttest: called outside a test") {
+		t.Errorf("%q, %q, %v", out, errs, err)
+	}
 }
 
 // TestForgeriesDoNotCompile compiles each program of testdata/forge. Every error

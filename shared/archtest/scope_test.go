@@ -24,7 +24,7 @@ func TestStoresTakeAScope(t *testing.T) {
 		methods int // at least, as a control
 	}{
 		{reflect.TypeFor[*table.Table](), 4}, {reflect.TypeFor[*search.Index](), 3},
-		{reflect.TypeFor[*session.Session](), 3}, {reflect.TypeFor[*model.Models](), 1},
+		{reflect.TypeFor[*session.Session](), 2}, {reflect.TypeFor[*model.Models](), 1},
 	} {
 		n := 0
 		for m := range store.typ.Methods() {

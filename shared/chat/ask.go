@@ -26,9 +26,16 @@ var (
 	errUnseen  = errors.New("chat: the client went away and the provider did not finish in time")
 )
 
-// maxAnswer bounds an answer, in bytes, whatever limit a provider ignores: the
-// turn has to fit into one item of the table.
-const maxAnswer = 128 << 10
+// maxAnswer bounds an answer and maxAsked a question, in bytes as they are stored
+// (see weight), whatever limit a provider ignores: with what else is in a turn they
+// have to fit into one item of the table.
+const (
+	maxAnswer = 160 << 10
+	maxAsked  = 96 << 10
+)
+
+// weight is how many bytes s takes in an item.
+func weight(s string) int { return len(appendString(nil, s)) }
 
 // ask streams the model's answer to send. The call does not end with ctx: see
 // [Service.Say] for what the end of ctx means.
@@ -75,21 +82,33 @@ func (s *Service) ask(ctx context.Context, sc tenant.Scope, o *opened, req model
 	return &out
 }
 
-// fit cuts the part to the bytes that are left of an answer, and returns what is
-// left after it, or -1 if it had to be cut. A call is dropped, not cut: half of its
-// arguments would mean something else.
+// fit mends the part's text, which came from a provider and may not be UTF-8, and
+// cuts it to what is left of an answer. It returns what is left after it, or -1 if
+// it had to be cut. A call is dropped, not cut: half of its arguments would mean
+// something else.
 func fit(p *model.Part, left int) int {
-	switch {
-	case len(p.Text) > left:
-		p.Text = strings.ToValidUTF8(p.Text[:left], "")
-		return -1
-	case p.ToolCall != nil && len(p.ToolCall.Arguments) > left:
-		p.ToolCall = nil
-		return -1
-	case p.ToolCall != nil:
-		return left - len(p.ToolCall.Arguments)
+	if c := p.ToolCall; c != nil {
+		mended := model.ToolCall{
+			ID: strings.ToValidUTF8(c.ID, "?"), Name: strings.ToValidUTF8(c.Name, "?"), Arguments: strings.ToValidUTF8(c.Arguments, "?"),
+		}
+		p.ToolCall = &mended
+		if left -= weight(mended.ID) + weight(mended.Name) + weight(mended.Arguments) + 64; left < 0 {
+			p.ToolCall = nil
+			return -1
+		}
+		return left
 	}
-	return left - len(p.Text)
+	if p.Text == "" {
+		return left
+	}
+	p.Text = strings.ToValidUTF8(p.Text, "\uFFFD")
+	if n := weight(p.Text); n <= left {
+		return left - n
+	}
+	for p.Text != "" && weight(p.Text) > left {
+		p.Text = strings.ToValidUTF8(p.Text[:len(p.Text)-max(1, len(p.Text)/8)], "")
+	}
+	return -1
 }
 
 // whole says why the call ended, where that was our doing.

@@ -93,10 +93,6 @@ type completionTool struct {
 	} `json:"function"`
 }
 
-// maxAsked is how much of what was asked is kept with the turn, in bytes. The
-// model is given all of it.
-const maxAsked = 64 << 10
-
 func unsupported(field, format string, args ...any) error {
 	return problem.Bad("chat.completions", field, "%s: %s", field, fmt.Sprintf(format, args...))
 }
@@ -123,8 +119,8 @@ func (r *completionRequest) question() (Question, error) {
 		return q, unsupported("messages", "the last message is to be the user's or a tool's")
 	}
 	q.Message = q.History.asked()
-	if len(q.Message) > maxAsked {
-		q.Message = strings.ToValidUTF8(q.Message[:maxAsked], "")
+	for weight(q.Message) > maxAsked { // the model is given all of it; the turn keeps the beginning
+		q.Message = strings.ToValidUTF8(q.Message[:len(q.Message)*7/8], "")
 	}
 	var err error
 	q.Options, err = r.options()

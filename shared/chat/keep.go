@@ -27,7 +27,7 @@ func (s *Service) keep(ctx context.Context, sc tenant.Scope, o *opened, a *said,
 	t.Ended = time.Now().UTC().Truncate(time.Millisecond)
 	t.Answer, t.Calls, t.Stop = a.text, a.calls, a.stop
 	t.Citations = cited(a.text, o)
-	t.Attempts = append(t.Attempts, s.price(a.run.Attempts)...)
+	t.Attempts = folded(append(t.Attempts, s.price(a.run.Attempts)...))
 	switch {
 	case a.err == nil:
 		t.State = Done
@@ -43,17 +43,17 @@ func (s *Service) keep(ctx context.Context, sc tenant.Scope, o *opened, a *said,
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), keepTimeout)
 	defer cancel()
 	var beside sync.WaitGroup
-	if t.Answer != "" {
-		beside.Go(func() { s.remember(ctx, sc, o) })
+	if entries := o.entries(); t.Answer != "" {
+		beside.Go(func() { s.remember(ctx, sc, o, entries) })
 	}
 	stored, err := s.store(ctx, sc, o)
 	beside.Wait()
 	switch {
 	case err != nil:
-		s.forget(ctx, sc, o, err) // the window may hold what the table does not
+		s.remember(ctx, sc, o, nil) // the window may hold what the table does not
 		return nil, err
 	case stored != t:
-		s.forget(ctx, sc, o, errTakenOver)
+		s.remember(ctx, sc, o, nil)
 		if stored.State == Done {
 			return stored, nil
 		}
@@ -84,7 +84,7 @@ func (s *Service) store(ctx context.Context, sc tenant.Scope, o *opened) (*Turn,
 			return o.turn, nil
 		}
 		if !problem.Is(err, problem.Unavailable) {
-			return nil, err
+			return nil, problem.Wrap(problem.Internal, "chat.store", err)
 		}
 		select {
 		case <-time.After(pause):
@@ -109,6 +109,27 @@ func (s *Service) price(attempts []model.Attempt) []Attempt {
 	return out
 }
 
+// maxAttempts is how many attempts a turn lists. A turn that is retried for ever
+// keeps the sum of the earlier ones.
+const maxAttempts = 40
+
+func folded(all []Attempt) []Attempt {
+	if len(all) <= maxAttempts {
+		return all
+	}
+	cut := len(all) - maxAttempts + 1
+	sum := Attempt{Model: all[0].Model, Reason: "earlier attempts"}
+	for _, a := range all[:cut] {
+		sum.Input += a.Input
+		sum.Output += a.Output
+		sum.CachedInput += a.CachedInput
+		sum.Cost += a.Cost
+		sum.TookMS += a.TookMS
+		sum.Prices = a.Prices
+	}
+	return append([]Attempt{sum}, all[cut:]...)
+}
+
 func reason(err error) string {
 	p := problem.From(err)
 	if p.Reason != "" {
@@ -128,8 +149,10 @@ func cited(text string, o *opened) []Citation {
 			return out
 		}
 		rest = after
-		inside, _, ok := strings.Cut(after, "]")
-		if !ok || len(inside) > 12 {
+		// Only as far as a mark can reach: an answer of opening brackets is not
+		// searched to its end for each of them.
+		inside, _, ok := strings.Cut(after[:min(len(after), 13)], "]")
+		if !ok {
 			continue
 		}
 		for num := range strings.SplitSeq(inside, ",") {

@@ -130,11 +130,19 @@ func (s *Service) reserve(ctx context.Context, o *opened) reservation {
 // continues checks that the conversation the question names is there, and is the
 // asker's and the assistant's. If not, the reservation is given back.
 func (s *Service) continues(ctx context.Context, sc tenant.Scope, o *opened) error {
-	if o.q.Conversation == "" || o.q.History != nil {
+	if o.q.History != nil || o.q.Conversation == "" && o.try == 1 {
 		return nil
 	}
-	if !o.past.warm {
-		if err := s.rebuild(ctx, sc, o.q.Conversation, &o.past); err != nil {
+	if o.try > 1 {
+		// The turn is not part of its own past, nor is what came after it.
+		if err := s.rebuild(ctx, sc, o.turn.Conversation, o.turn.Order, &o.past); err != nil {
+			return err
+		}
+		if len(o.past.turns) == 0 {
+			return nil // it began the conversation
+		}
+	} else if !o.past.warm {
+		if err := s.rebuild(ctx, sc, o.turn.Conversation, "", &o.past); err != nil {
 			s.giveBack(ctx, sc, o)
 			return err
 		}
@@ -181,7 +189,7 @@ func check(q Question) error {
 		return problem.Bad(op, "assistant", `field "assistant" is needed: the id of one of your assistants`)
 	case strings.TrimSpace(q.Message) == "" && q.History == nil:
 		return problem.Bad(op, "message", `field "message" is needed and must not be empty`)
-	case len(q.Message) > maxMessage && q.History == nil:
+	case q.History == nil && (len(q.Message) > maxMessage || weight(q.Message) > maxAsked):
 		return problem.Bad(op, "message", `field "message" has more than %d bytes`, maxMessage)
 	case q.User != nil && (q.User.ID == "" || len(q.User.ID) > maxUserID):
 		return problem.Bad(op, "user.id", `field "user.id" has 1 to %d bytes`, maxUserID)

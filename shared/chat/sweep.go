@@ -44,8 +44,8 @@ func (s *Service) Sweep(ctx context.Context, sc tenant.Scope) (int, error) {
 	if st.Open == nil {
 		st.Open = make(map[string]bool)
 	}
-	before := st.After
-	if err := s.follow(ctx, sc, &st); err != nil {
+	moved, err := s.follow(ctx, sc, &st)
+	if err != nil {
 		return 0, err
 	}
 	closed := 0
@@ -61,20 +61,22 @@ func (s *Service) Sweep(ctx context.Context, sc tenant.Scope) (int, error) {
 			closed++
 		}
 	}
-	if st.After == before && closed == 0 {
+	if !moved && closed == 0 {
 		return 0, nil
 	}
 	return closed, s.Table.Write(ctx, sc, table.Put(sweepKey, encode(st)).Relaxed())
 }
 
-// follow reads the feed to its end and keeps st.Open in step with it.
-func (s *Service) follow(ctx context.Context, sc tenant.Scope, st *sweepState) error {
+// follow reads the feed to its end and keeps st.Open in step with it. moved says
+// that there was anything but the sweeper's own note in it.
+func (s *Service) follow(ctx context.Context, sc tenant.Scope, st *sweepState) (moved bool, err error) {
 	for {
 		changes, next, err := s.Table.Changes(ctx, sc, st.After, sweepBatch)
 		if err != nil {
-			return err
+			return moved, err
 		}
 		for _, c := range changes {
+			moved = moved || c.Key != sweepKey
 			switch {
 			case c.Key.Kind == reservationKind && c.Item.Version > 0:
 				st.Open[c.Key.ID] = true
@@ -85,7 +87,7 @@ func (s *Service) follow(ctx context.Context, sc tenant.Scope, st *sweepState) e
 					ID string `json:"id"`
 				}
 				if err := json.Unmarshal(c.Item.Body, &t); err != nil {
-					return problem.Wrap(problem.Internal, "chat.follow", err)
+					return moved, problem.Wrap(problem.Internal, "chat.follow", err)
 				}
 				// A retry of this turn, if there is one, reserves it again after
 				// this and so opens it again.
@@ -94,7 +96,7 @@ func (s *Service) follow(ctx context.Context, sc tenant.Scope, st *sweepState) e
 		}
 		st.After = next
 		if len(changes) < sweepBatch {
-			return nil
+			return moved, nil
 		}
 	}
 }

@@ -8,7 +8,6 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"switchboard/shared/model"
-	"switchboard/shared/problem"
 	"switchboard/shared/session"
 	"switchboard/shared/table"
 	"switchboard/shared/tenant"
@@ -33,13 +32,13 @@ func (t *Turn) exchange() exchange {
 // past is what came before in a conversation.
 type past struct {
 	turns []exchange // oldest first
-	warm  bool       // it came from the session, so the session holds it
+	warm  bool       // it came from the session
 }
 
-// window reads the conversation's last turns from the session. A miss is no
-// error: [Service.rebuild] reads the table then.
+// window takes the conversation's last turns from the session. A miss is no error:
+// [Service.rebuild] reads the table then.
 func (s *Service) window(ctx context.Context, sc tenant.Scope, conversation string) past {
-	entries, err := s.Session.Window(ctx, sc, conversation)
+	entries, err := s.Session.Take(ctx, sc, conversation)
 	if err != nil {
 		slog.WarnContext(ctx, "window read from the table", slog.String("project", sc.Project().String()), slog.Any("err", err))
 		return past{}
@@ -57,16 +56,14 @@ func (s *Service) window(ctx context.Context, sc tenant.Scope, conversation stri
 	return p
 }
 
-// rebuild reads the conversation's last turns from the table. A conversation
-// that has none is NotFound.
-func (s *Service) rebuild(ctx context.Context, sc tenant.Scope, conversation string, p *past) error {
-	page, err := s.Table.List(ctx, sc, table.Query{Kind: turnKind, Parent: conversation, Reverse: true, Limit: session.MaxTurns})
+// rebuild reads the conversation's last turns before the given one ("" = all of
+// them) from the table.
+func (s *Service) rebuild(ctx context.Context, sc tenant.Scope, conversation, before string, p *past) error {
+	page, err := s.Table.List(ctx, sc, table.Query{Kind: turnKind, Parent: conversation, To: before, Reverse: true, Limit: session.MaxTurns})
 	if err != nil {
 		return err
 	}
-	if len(page.Items) == 0 {
-		return problem.New(problem.NotFound, "chat.rebuild", "%s", notFound)
-	}
+	p.turns = nil
 	for _, it := range slices.Backward(page.Items) {
 		t, err := decodeTurn(it)
 		if err != nil {
@@ -134,37 +131,26 @@ func (p past) messages() []model.Message {
 	return out
 }
 
-// remember extends the session's window by the turn, or makes it where there was
-// none. If that fails the window is in doubt and is dropped; if even that fails
-// Redis is gone, and with it the window.
-func (s *Service) remember(ctx context.Context, sc tenant.Scope, o *opened) {
+// entries are the window as it is after the turn, or none where the turn was taken
+// up again: others may have followed it, and only the table has them in order.
+func (o *opened) entries() [][]byte {
+	if o.try > 1 {
+		return nil
+	}
+	var out [][]byte
+	for _, x := range append(o.past.turns, o.turn.exchange()) {
+		out = append(out, encode(x))
+	}
+	return out
+}
+
+// remember puts the window back with the turn in it; none drops it. If that fails
+// the session does not believe what it holds when Redis is back.
+func (s *Service) remember(ctx context.Context, sc tenant.Scope, o *opened, entries [][]byte) {
 	if o.q.History != nil {
 		return
 	}
-	entry := encode(o.turn.exchange())
-	var err error
-	switch {
-	case o.try > 1:
-		// The window may hold what the try before this one got to say. The
-		// table has it right.
-		err = s.Session.Reset(ctx, sc, o.turn.Conversation)
-	case o.past.warm:
-		err = s.Session.Append(ctx, sc, o.turn.Conversation, entry)
-	default:
-		entries := make([][]byte, 0, len(o.past.turns)+1)
-		for _, x := range o.past.turns {
-			entries = append(entries, encode(x))
-		}
-		err = s.Session.Reset(ctx, sc, o.turn.Conversation, append(entries, entry)...)
-	}
-	if err != nil {
-		s.forget(ctx, sc, o, err)
-	}
-}
-
-func (s *Service) forget(ctx context.Context, sc tenant.Scope, o *opened, cause error) {
-	slog.WarnContext(ctx, "window not extended", slog.String("project", sc.Project().String()), slog.Any("err", cause))
-	if err := s.Session.Reset(ctx, sc, o.turn.Conversation); err != nil {
-		slog.WarnContext(ctx, "window not dropped", slog.String("project", sc.Project().String()), slog.Any("err", err))
+	if err := s.Session.Put(ctx, sc, o.turn.Conversation, entries...); err != nil {
+		slog.WarnContext(ctx, "window not kept", slog.String("project", sc.Project().String()), slog.Any("err", err))
 	}
 }

@@ -9,7 +9,9 @@ package session
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -38,10 +40,15 @@ var ErrResting = errors.New("session: redis failed a moment ago")
 type Session struct {
 	rdb   redis.UniversalClient
 	until atomic.Int64 // unix nanoseconds until which rdb is not asked
+
+	mu       sync.Mutex
+	doubtful map[string]bool // keys of windows that may lack a turn
 }
 
 // Open returns a Session over the client, which [Session.Close] closes.
-func Open(rdb redis.UniversalClient) *Session { return &Session{rdb: rdb} }
+func Open(rdb redis.UniversalClient) *Session {
+	return &Session{rdb: rdb, doubtful: make(map[string]bool)}
+}
 
 // Options returns a client's options for url (redis:// or rediss://), set so that
 // a Redis which hangs costs a turn a quarter of a second, once.
@@ -61,51 +68,57 @@ func Options(url string) (*redis.Options, error) {
 }
 
 // key is the one codec of Redis keys. A project id has no '#', so no two scopes
-// share one.
+// share one. The braces keep a conversation's keys on one shard of a cluster.
 func key(sc tenant.Scope, conversation string) string {
-	return sc.Project().String() + "#window#" + conversation
+	return sc.Project().String() + "#window#{" + conversation + "}"
 }
 
-// Window returns the entries of a conversation's last turns, oldest first; none
-// if there is no window. Any error means the same as none.
-func (s *Session) Window(ctx context.Context, sc tenant.Scope, conversation string) ([][]byte, error) {
-	if err := sc.Check("session.Window"); err != nil {
+// Take returns the entries of a conversation's last turns, oldest first, and takes
+// them out: while a turn is under way there is no window, so a turn that never ends,
+// or one whose end Redis does not hear of, leaves none behind that lacks it. None
+// and any error mean the same: read the table.
+func (s *Session) Take(ctx context.Context, sc tenant.Scope, conversation string) ([][]byte, error) {
+	if err := sc.Check("session.Take"); err != nil {
 		return nil, err
 	}
-	var out [][]byte
-	err := s.call(ctx, func(ctx context.Context) error {
-		got, err := s.rdb.LRange(ctx, key(sc, conversation), 0, -1).Result()
-		for _, e := range got {
-			out = append(out, []byte(e))
-		}
-		return err
-	})
-	return out, err
-}
-
-// Append adds a turn's entry to the conversation's window if there is one: a
-// window that was lost is not begun again in the middle, but rebuilt whole.
-func (s *Session) Append(ctx context.Context, sc tenant.Scope, conversation string, entry []byte) error {
-	if err := sc.Check("session.Append"); err != nil {
-		return err
+	if s == nil {
+		return nil, nil
 	}
-	return s.call(ctx, func(ctx context.Context) error {
-		k := key(sc, conversation)
-		_, err := s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
-			p.RPushX(ctx, k, entry)
-			p.LTrim(ctx, k, -MaxTurns, -1)
-			p.Expire(ctx, k, life)
+	k := key(sc, conversation)
+	doubted := s.doubts(k)
+	var got *redis.StringSliceCmd
+	err := s.call(ctx, func(ctx context.Context) error {
+		_, err := s.rdb.TxPipelined(ctx, func(p redis.Pipeliner) error {
+			got = p.LRange(ctx, k, 0, -1)
+			p.Del(ctx, k)
 			return nil
 		})
 		return err
 	})
+	switch {
+	case err != nil:
+		s.doubt(k)
+		return nil, err
+	case doubted:
+		s.trust(k) // what was in doubt is gone now
+		return nil, nil
+	}
+	var out [][]byte
+	for _, e := range got.Val() {
+		out = append(out, []byte(e))
+	}
+	return out, nil
 }
 
-// Reset makes the window these entries, oldest first; none drops it. It is for a
-// new conversation, for one rebuilt from the table, and for one in doubt.
-func (s *Session) Reset(ctx context.Context, sc tenant.Scope, conversation string, entries ...[]byte) error {
-	if err := sc.Check("session.Reset"); err != nil {
+// Put makes the window these entries, oldest first, at the end of a turn. Where
+// there is a window already, another turn of the conversation ended meanwhile and
+// neither has both: then there is none. No entries drop it.
+func (s *Session) Put(ctx context.Context, sc tenant.Scope, conversation string, entries ...[]byte) error {
+	if err := sc.Check("session.Put"); err != nil {
 		return err
+	}
+	if s == nil {
+		return nil
 	}
 	if len(entries) > MaxTurns {
 		entries = entries[len(entries)-MaxTurns:]
@@ -114,25 +127,61 @@ func (s *Session) Reset(ctx context.Context, sc tenant.Scope, conversation strin
 	for i, e := range entries {
 		values[i] = e
 	}
-	return s.call(ctx, func(ctx context.Context) error {
-		k := key(sc, conversation)
-		_, err := s.rdb.TxPipelined(ctx, func(p redis.Pipeliner) error {
-			p.Del(ctx, k)
-			if len(values) > 0 {
-				p.RPush(ctx, k, values...)
-				p.Expire(ctx, k, life)
-			}
+	k := key(sc, conversation)
+	fresh := k + "#" + rand.Text()
+	err := s.call(ctx, func(ctx context.Context) error {
+		if len(values) == 0 {
+			return s.rdb.Del(ctx, k).Err()
+		}
+		var moved *redis.BoolCmd
+		_, err := s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+			p.RPush(ctx, fresh, values...)
+			p.Expire(ctx, fresh, life)
+			moved = p.RenameNX(ctx, fresh, k)
 			return nil
 		})
+		if err == nil && !moved.Val() {
+			err = s.rdb.Del(ctx, k, fresh).Err()
+		}
 		return err
 	})
+	if err != nil {
+		s.doubt(k)
+	}
+	return err
+}
+
+// maxDoubts bounds the windows in doubt that are remembered.
+const maxDoubts = 50_000
+
+// doubt remembers that Redis may hold a window that lacks a turn: it is not to be
+// believed when Redis is back.
+func (s *Session) doubt(k string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.doubtful) >= maxDoubts {
+		// Too many to remember: believe nothing until everything has expired.
+		s.until.Store(time.Now().Add(life).UnixNano())
+		clear(s.doubtful)
+		return
+	}
+	s.doubtful[k] = true
+}
+
+func (s *Session) doubts(k string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.doubtful[k]
+}
+
+func (s *Session) trust(k string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.doubtful, k)
 }
 
 // call runs one exchange with Redis within its time, unless Redis is resting.
 func (s *Session) call(ctx context.Context, do func(context.Context) error) error {
-	if s == nil {
-		return nil
-	}
 	if time.Now().UnixNano() < s.until.Load() {
 		return ErrResting
 	}
@@ -142,8 +191,8 @@ func (s *Session) call(ctx context.Context, do func(context.Context) error) erro
 	if err == nil {
 		return nil
 	}
-	if !errors.Is(err, context.Canceled) {
-		s.until.Store(time.Now().Add(restAfter).UnixNano())
+	if rest := time.Now().Add(restAfter).UnixNano(); !errors.Is(err, context.Canceled) && rest > s.until.Load() {
+		s.until.Store(rest)
 	}
 	return problem.Wrap(problem.Unavailable, "session.call", err)
 }

@@ -2,11 +2,15 @@ package session_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
+	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/alicebob/miniredis/v2"
 	"github.com/google/go-cmp/cmp"
@@ -41,7 +45,7 @@ func open(t *testing.T, url string) *session.Session {
 
 func window(t *testing.T, s *session.Session, sc tenant.Scope, conv string) []string {
 	t.Helper()
-	got, err := s.Window(t.Context(), sc, conv)
+	got, err := s.Take(t.Context(), sc, conv)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,33 +70,94 @@ func TestWindow(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s, conv := open(t, url), ulid.Make().String()
-			must(t, s.Append(t.Context(), a, conv, []byte("lost")))
-			if got := window(t, s, a, conv); got != nil {
-				t.Errorf("appending to no window made one: %q", got)
+			long := strings.Repeat("x", 200<<10)
+			must(t, s.Put(t.Context(), a, conv, []byte("1"), []byte("2\r\n\x00"), []byte(long)))
+			if got := window(t, s, b, conv); got != nil {
+				t.Errorf("a stranger takes %q", got)
 			}
-			must(t, s.Reset(t.Context(), a, conv, []byte("1"), []byte("2\r\n\x00")))
-			must(t, s.Append(t.Context(), a, conv, []byte("3")))
-			if diff := cmp.Diff([]string{"1", "2\r\n\x00", "3"}, window(t, s, a, conv)); diff != "" {
+			must(t, s.Put(t.Context(), b, conv))
+			if diff := cmp.Diff([]string{"1", "2\r\n\x00", long}, window(t, s, a, conv)); diff != "" {
 				t.Error(diff)
 			}
-			if got := window(t, s, b, conv); got != nil {
-				t.Errorf("a stranger reads %q", got)
-			}
-			must(t, s.Reset(t.Context(), b, conv))
-			if got := window(t, s, a, conv); len(got) != 3 {
-				t.Errorf("a stranger's reset left %q", got)
-			}
-			for i := range session.MaxTurns {
-				must(t, s.Append(t.Context(), a, conv, fmt.Append(nil, i)))
-			}
-			if got := window(t, s, a, conv); len(got) != session.MaxTurns || got[0] != "0" {
-				t.Errorf("the window grew to %d, from %q", len(got), got[0])
-			}
-			must(t, s.Reset(t.Context(), a, conv))
 			if got := window(t, s, a, conv); got != nil {
-				t.Errorf("an empty reset left %q", got)
+				t.Errorf("it was taken, and is still there: %q", got)
+			}
+			// Two turns at once: the window of the first to end lacks the second
+			// and the other way round, so there is none.
+			must(t, s.Put(t.Context(), a, conv, []byte("first")))
+			must(t, s.Put(t.Context(), a, conv, []byte("second")))
+			if got := window(t, s, a, conv); got != nil {
+				t.Errorf("a window of two turns at once: %q", got)
+			}
+			var many [][]byte
+			for i := range session.MaxTurns + 5 {
+				many = append(many, fmt.Append(nil, i))
+			}
+			must(t, s.Put(t.Context(), a, conv, many...))
+			if got := window(t, s, a, conv); len(got) != session.MaxTurns || got[0] != "5" {
+				t.Errorf("the window has %d entries, from %q", len(got), got[0])
 			}
 		})
+	}
+}
+
+// TestAWindowInDoubtIsNotBelieved: Redis was away for a whole turn and comes back
+// with the window from before it.
+func TestAWindowInDoubtIsNotBelieved(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := miniredis.NewMiniRedis()
+		defer m.Close()
+		var away atomic.Bool
+		o, err := session.Options("redis://127.0.0.1:0")
+		must(t, err)
+		o.Dialer = func(context.Context, string, string) (net.Conn, error) { return m.Dial() }
+		rdb := redis.NewClient(o)
+		rdb.AddHook(failing{&away})
+		s, sc := session.Open(rdb), tenanttest.Scope("abc")
+		defer s.Close()
+		must(t, s.Put(t.Context(), sc, "c", []byte("old")))
+		must(t, s.Put(t.Context(), sc, "other", []byte("other")))
+		away.Store(true)
+		if _, err := s.Take(t.Context(), sc, "c"); err == nil {
+			t.Error("no error while Redis is away")
+		}
+		if err := s.Put(t.Context(), sc, "c", []byte("old"), []byte("new")); err == nil {
+			t.Error("no error while Redis is away")
+		}
+		away.Store(false)
+		time.Sleep(2 * time.Second) // of the bubble's time: Redis is asked again
+		if got := window(t, s, sc, "c"); got != nil {
+			t.Errorf("the window from before is believed: %q", got)
+		}
+		if got := window(t, s, sc, "other"); len(got) != 1 {
+			t.Errorf("another conversation's window: %q", got)
+		}
+		must(t, s.Put(t.Context(), sc, "c", []byte("whole")))
+		if got := window(t, s, sc, "c"); len(got) != 1 {
+			t.Errorf("the window made after: %q", got)
+		}
+	})
+}
+
+// failing is a hook that fails every command while away is set.
+type failing struct{ away *atomic.Bool }
+
+func (f failing) DialHook(next redis.DialHook) redis.DialHook { return next }
+func (f failing) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		if f.away.Load() {
+			return errors.New("away")
+		}
+		return next(ctx, cmd)
+	}
+}
+func (f failing) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return func(ctx context.Context, cmds []redis.Cmder) error {
+		if f.away.Load() {
+			return errors.New("away")
+		}
+		return next(ctx, cmds)
 	}
 }
 
@@ -100,23 +165,19 @@ func TestZeroScopeIsRefused(t *testing.T) {
 	t.Parallel()
 	s := open(t, "redis://"+miniredis.RunT(t).Addr())
 	var zero tenant.Scope
-	_, err := s.Window(t.Context(), zero, "c")
-	for name, err := range map[string]error{
-		"Window": err,
-		"Append": s.Append(t.Context(), zero, "c", nil),
-		"Reset":  s.Reset(t.Context(), zero, "c"),
-	} {
+	_, err := s.Take(t.Context(), zero, "c")
+	for name, err := range map[string]error{"Take": err, "Put": s.Put(t.Context(), zero, "c")} {
 		if !problem.Is(err, problem.Internal) {
 			t.Errorf("%s with the zero scope: %v", name, err)
 		}
 	}
-	must(t, s.Reset(t.Context(), tenanttest.Scope("abc"), "c")) // the control
+	must(t, s.Put(t.Context(), tenanttest.Scope("abc"), "c")) // the control
 }
 
 func TestNilSessionIsEmpty(t *testing.T) {
 	t.Parallel()
 	var s *session.Session
-	must(t, s.Reset(t.Context(), tenanttest.Scope("abc"), "c", []byte("x")))
+	must(t, s.Put(t.Context(), tenanttest.Scope("abc"), "c", []byte("x")))
 	if got := window(t, s, tenanttest.Scope("abc"), "c"); got != nil {
 		t.Error(got)
 	}
@@ -133,11 +194,11 @@ func TestFailingRedisRests(t *testing.T) {
 	}}))
 	defer s.Close()
 	for range 20 {
-		if _, err := s.Window(t.Context(), tenanttest.Scope("abc"), "c"); err == nil {
+		if _, err := s.Take(t.Context(), tenanttest.Scope("abc"), "c"); err == nil {
 			t.Fatal("no error from a dead Redis")
 		}
 	}
-	if n := dials.Load(); n != 1 {
+	if n := dials.Load(); n > 2 { // one call, which the client tries twice
 		t.Errorf("a dead Redis was dialled %d times in 20 calls", n)
 	}
 }

@@ -3,6 +3,8 @@ package local
 import (
 	"context"
 	"net"
+	"os"
+	"syscall"
 	"time"
 
 	"github.com/alicebob/miniredis/v2"
@@ -24,8 +26,10 @@ func openSession(url string, closers *[]func() error) (*session.Session, error) 
 	}
 	if embedded {
 		m := miniredis.NewMiniRedis()
-		// Over pipes: no port is opened that a neighbour on the machine could use.
-		o.Dialer = func(context.Context, string, string) (net.Conn, error) { return m.Dial() }
+		if err := startUnheard(m); err != nil {
+			return nil, err
+		}
+		o.Dialer = func(context.Context, string, string) (net.Conn, error) { return connect(m) }
 		*closers = append(*closers, func() error { m.Close(); return nil }, keepTime(m))
 	}
 	s := session.Open(redis.NewClient(o))
@@ -55,4 +59,46 @@ func keepTime(m *miniredis.Miniredis) func() error {
 		close(done)
 		return nil
 	}
+}
+
+// startUnheard starts m without a listener: no port is opened that a neighbour on
+// the machine could use.
+func startUnheard(m *miniredis.Miniredis) error {
+	c, err := m.Dial()
+	if err != nil {
+		return err
+	}
+	return c.Close()
+}
+
+// connect returns a connection to m over a pair of sockets. Not over net.Pipe, as
+// m.Dial does: that has no buffer, so a client that is still writing a long request
+// and a server that answers its beginning wait for each other.
+func connect(m *miniredis.Miniredis) (net.Conn, error) {
+	fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
+	if err != nil {
+		return nil, err
+	}
+	var ends [2]net.Conn
+	for i, fd := range fds {
+		syscall.CloseOnExec(fd)
+		f := os.NewFile(uintptr(fd), "in-process redis")
+		c, cerr := net.FileConn(f) // a duplicate; f is done with
+		f.Close()
+		if cerr != nil {
+			err = cerr
+			continue
+		}
+		ends[i] = c
+	}
+	if err != nil {
+		for _, c := range ends {
+			if c != nil {
+				c.Close()
+			}
+		}
+		return nil, err
+	}
+	m.Server().ServeConn(ends[1])
+	return ends[0], nil
 }

@@ -142,7 +142,10 @@ func (f *file) open(root *os.Root, id tenant.ID) error {
 			return errors.New("sqlitesearch: " + p + " is a symbolic link")
 		}
 	}
-	conn, err := sqlite3.Open("file:" + filepath.Join(root.Name(), name, "search.db"))
+	// A plain path, not a URI, in which a '#' or '?' of the data directory's name
+	// would mean something.
+	conn, err := sqlite3.OpenFlags(filepath.Join(root.Name(), name, "search.db"),
+		sqlite3.OPEN_READWRITE|sqlite3.OPEN_CREATE)
 	if err != nil {
 		return err
 	}

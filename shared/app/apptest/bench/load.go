@@ -173,14 +173,16 @@ func conversationOf(answer string) string {
 	return id
 }
 
-// openStreams opens n streams that stay open.
-func openStreams(t target, s scenario, n int) error {
+// openStreams opens n streams that stay open until they are closed.
+func openStreams(t target, s scenario, n int) ([]*worker, error) {
+	open := make([]*worker, 0, n)
 	for i := range n {
 		w := newWorker(s, t)
 		w.render(i)
+		open = append(open, w)
 		if err := w.open(w.head, w.body); err != nil {
-			return fmt.Errorf("stream %d: %w", i, err)
+			return open, fmt.Errorf("stream %d: %w", i, err)
 		}
 	}
-	return nil
+	return open, nil
 }

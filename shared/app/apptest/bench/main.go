@@ -73,7 +73,7 @@ type results struct {
 	Runs    map[string]map[string][]figures `json:"runs"`         // by scenario and target
 	Memory  map[string]float64              `json:"memory_mb"`
 	Streams map[string]float64              `json:"stream_kb"` // of an open one, by target
-	Ready   map[string][]float64            `json:"ready_ms"` // by the state of the data directory
+	Ready   map[string][]float64            `json:"ready_ms"`  // by the state of the data directory
 }
 
 func bench(ctx context.Context, o options) error {
@@ -192,8 +192,7 @@ func heldStreams(w *world, r *results, o options) error {
 	return nil
 }
 
-// streamCost is the memory of an open stream, in KB. The streams are open still
-// when it returns: they end with the process.
+// streamCost is the memory of an open stream, in KB.
 func streamCost(ctx context.Context, t target, o options) (float64, error) {
 	warm := scenario{model: quick, stream: true, clients: 1, requests: 50, atMost: patience, ask: o.ask}
 	if f := run(ctx, warm, t, nil); f.Failed > 0 {
@@ -203,7 +202,13 @@ func streamCost(ctx context.Context, t target, o options) (float64, error) {
 	t.count(&before)
 	rss := memory(t.pid(), "VmRSS")
 	warm.model = held
-	if err := openStreams(t, warm, o.streams); err != nil {
+	open, err := openStreams(t, warm, o.streams)
+	defer func() {
+		for _, w := range open {
+			w.close()
+		}
+	}()
+	if err != nil {
 		return 0, err
 	}
 	rss = memory(t.pid(), "VmRSS") - rss
