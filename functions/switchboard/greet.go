@@ -3,6 +3,9 @@ package main
 import (
 	"fmt"
 	"io"
+	"strings"
+
+	"github.com/go-json-experiment/json"
 
 	"switchboard/shared/app/local"
 	"switchboard/shared/company"
@@ -36,6 +39,13 @@ func greet(w io.Writer, url string, companies []company.Company, keys local.DevK
 
 // curl is a line that works when pasted into a shell.
 func curl(url, key, assistant, message string) string {
-	return fmt.Sprintf(`curl -s %s/v1/chat -H 'Authorization: Bearer %s' -H 'Content-Type: application/json' -d '{"assistant":%q,"message":%q}'`,
-		url, key, assistant, message)
+	body, err := json.Marshal(struct {
+		Assistant string `json:"assistant"`
+		Message   string `json:"message"`
+	}{assistant, message})
+	if err != nil { // the manifest was checked: its text is UTF-8
+		panic(err)
+	}
+	return fmt.Sprintf(`curl -s %s/v1/chat -H 'Authorization: Bearer %s' -H 'Content-Type: application/json' -d '%s'`,
+		url, key, strings.ReplaceAll(string(body), "'", `'\''`))
 }

@@ -79,6 +79,7 @@ func (s serving) run(ctx context.Context, cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
+	handler := app.All(&stores.Parts)
 	url := "http://" + l.Addr().String()
 	if len(stores.Companies) == 0 {
 		return errors.Join(errors.New("--companies: there is no company in it; a company is a folder with a company.yaml"), stores.Close())
@@ -93,7 +94,7 @@ func (s serving) run(ctx context.Context, cmd *cobra.Command) error {
 		fmt.Fprintf(cmd.OutOrStdout(), "Switchboard is ready on %s with %d companies.\n", url, len(stores.Companies))
 	}
 	fmt.Fprintf(cmd.OutOrStdout(), "Assistants that name no model use %s.\n", stores.Chat.Models.Resolve(nil)[0])
-	err = httphost.Serve(ctx, l, app.All(&stores.Parts), nil)
+	err = httphost.Serve(ctx, l, handler, nil)
 	slog.Info("stopped")
 	return errors.Join(err, stores.Close())
 }

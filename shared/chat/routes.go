@@ -124,11 +124,8 @@ func sendPart(out *auth.Reply, p Part) {
 // appendString appends s as a JSON string. Text with invalid UTF-8 is mended: it
 // came from a provider, and a stream cannot be refused half way.
 func appendString(b []byte, s string) []byte {
-	out, err := jsontext.AppendQuote(b, s)
-	if err != nil {
-		return append(b, encode(s)...)
-	}
-	return out
+	b, _ = jsontext.AppendQuote(b, s) // with the error it returns the mended text
+	return b
 }
 
 // modelList is the answer to GET /v1/models: the company's assistants.

@@ -7,6 +7,7 @@
 package strictjson
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"reflect"
@@ -28,6 +29,9 @@ func Unmarshal(data []byte, v any) error {
 	const op = "strictjson.Unmarshal"
 	if len(data) == 0 {
 		return problem.Bad(op, "body", "the body is empty; a JSON object is expected")
+	}
+	if bytes.Equal(bytes.TrimSpace(data), []byte("null")) {
+		return problem.Bad(op, "body", "the body is null; a JSON object is expected")
 	}
 	if deep(data) {
 		return problem.Bad(op, "body", "the JSON is nested deeper than %d levels", MaxDepth)

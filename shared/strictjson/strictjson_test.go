@@ -28,6 +28,7 @@ func TestUnmarshal(t *testing.T) {
 		{"not json", `hello`, "body", "not valid JSON"},
 		{"cut short", `{"message":"hi"`, "body", "not valid JSON"},
 		{"two values", `{"message":"hi"}{}`, "body", "not valid JSON"},
+		{"null", ` null `, "body", "JSON object is expected"},
 		{"array", `[]`, "body", "JSON object is expected"},
 		{"duplicate", `{"message":"a","message":"b"}`, "message", "more than once"},
 		{"duplicate nested", `{"user":{"id":"a","id":"b"}}`, "user.id", "more than once"},
