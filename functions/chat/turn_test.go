@@ -162,6 +162,7 @@ func rememberedByRedis(t *testing.T, bootstrap string) {
 	key := r.key(t, project)
 	f := r.start(t, longest, "REDIS_URL=redis://"+redis.Addr()+"/0")
 	_, conversation, _ := strings.Cut(keys[0], "#window#")
+	conversation = strings.Trim(conversation, "{}")
 	redis.Close()
 	want(t, f.ask(t, event(t, "chat", key, says(fmt.Sprintf(goesOn, conversation)))), 200, "conversation_id", conversation)
 	if calls := r.model.Calls(); !strings.Contains(string(calls[len(calls)-1].Body), private) {
