@@ -67,7 +67,7 @@ func TestBody(t *testing.T) {
 		{"no type at all", ";;", `{"message":"hi"}`, "Content-Type"},
 		{"empty", j, ``, "body"},
 		{"space", j, ` `, "body"},
-		{"null", j, `null`, ""},
+		{"null", j, `null`, "body"},
 		{"array", j, `[]`, "body"},
 		{"trailing", j, `{"message":"hi"}{}`, "body"},
 		{"not UTF-8", j, "{\"message\":\"\xff\"}", "message"},
