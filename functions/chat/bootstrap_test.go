@@ -46,7 +46,7 @@ func TestBootstrap(t *testing.T) {
 		"AModelThatBreaksOffEndsInAnErrorEvent":      brokenOff,
 		"TheDeadlineInterruptsAndANewProcessAnswers": deadline,
 		"TheDeadlineBeforeTheFirstTokenIsA503":       deadlineBuffered,
-		"ATurnOfAKilledProcessIsA503AtFirst":         killed,
+		"ATurnOfAKilledProcessIsTakenUp":             killed,
 		"ItStaysSmall":                               staysSmall,
 		"AnEnvironmentWithoutATableIsA503":           unopened,
 	} {

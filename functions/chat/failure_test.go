@@ -128,24 +128,26 @@ func deadlineBuffered(t *testing.T, bootstrap string) {
 	want(t, r.start(t, longest).ask(t, event(t, "chat", key)), 200, "message.content", "a whole answer")
 }
 
-// killed ends a process in the middle of a turn. Until its reservation runs out
-// nobody can tell that from a process still at work, so a retry waits for it, and
-// when its own time is up tells the client to come back.
+// killed ends a process in the middle of a turn. Until the function's time has run
+// out, and a little longer, nobody can tell that from a process still at work: a
+// retry waits, and one that has no time to is told to come back.
 func killed(t *testing.T, bootstrap string) {
 	r := newRig(t, bootstrap, hold(modeltest.Script{{Text: "half an"}}))
 	key := r.key(t, project)
-	f := r.start(t, longest)
+	f := r.start(t, 4*time.Second)
 	next := apptest.Events(f.begin(t, event(t, "chat_stream", key)).Body)
-	next()
+	start, _ := next()
 	if e, ok := next(); !ok || e.Name != "delta" {
 		t.Fatalf("got %v", e)
 	}
 	kill(f.Function)
-	a := r.start(t, 2*time.Second).ask(t, event(t, "chat_stream", key))
-	want(t, a, 503, "reason", "timeout")
+	want(t, r.start(t, 2*time.Second).ask(t, event(t, "chat_stream", key)), 503, "reason", "timeout")
 	if n := len(r.model.Calls()); n != 1 {
 		t.Errorf("the model was called %d times", n)
 	}
+	got := stream(t, r.start(t, longest).ask(t, event(t, "chat_stream", key)))
+	want(t, apptest.Answer{Status: 200, Body: got[len(got)-1].Data}, 200,
+		"turn_id", apptest.Get([]byte(start.Data), "turn_id"), "usage.output_tokens", "20")
 }
 
 // staysSmall serves every company from one process, large questions and answers

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Checks template.yaml with the real SAM CLI and cfn-lint. Needs Python 3 and, the
-# first time, a package index; no AWS account.
+# Checks template.yaml with the real SAM CLI and cfn-lint, builds every function as
+# it is deployed, and runs chat under AWS's own Runtime Interface Emulator. Needs Go,
+# Python 3 and, the first time, a package index; no AWS account.
 set -euo pipefail
 
 sam_version=1.170.0
@@ -64,4 +65,70 @@ for api in (r for r in resources.values() if r["Type"] == "AWS::ApiGateway::Rest
 if not routes:
     sys.exit("no route found")
 PYTHON
+
+echo "sam build"
+mkdir -p .aws-sam
+if ! "$venv/bin/sam" build --template template.yaml --build-dir .aws-sam/build >.aws-sam/build.log 2>&1; then
+  cat .aws-sam/build.log
+  exit 1
+fi
+
+# A binary that needs a loader or is for another machine starts nowhere; a large one
+# starts late. The zip is made as sam package makes it.
+echo "every bootstrap is a static arm64 ELF, its zip at most 8 MB"
+failed=0
+"$venv/bin/python" - <<'PYTHON' || failed=1
+import io, os, pathlib, struct, sys, zipfile
+
+MAX = 8 << 20
+AARCH64, INTERP, DYNAMIC = 183, 3, 2
+
+def wrong(elf):
+    if elf[:6] != b"\x7fELF\x02\x01":
+        return "no 64-bit little-endian ELF"
+    if struct.unpack_from("<H", elf, 18)[0] != AARCH64:
+        return "not for arm64"
+    at, = struct.unpack_from("<Q", elf, 32)
+    size, count = struct.unpack_from("<HH", elf, 54)
+    kinds = {struct.unpack_from("<I", elf, at + i * size)[0] for i in range(count)}
+    return "not static" if kinds & {INTERP, DYNAMIC} else None
+
+failed = False
+functions = [d for d in sorted(pathlib.Path(".aws-sam/build").iterdir()) if d.is_dir()]
+for folder in functions:
+    if [f.name for f in folder.iterdir()] != ["bootstrap"]:
+        sys.exit(f"{folder} holds more, or less, than a bootstrap")
+    bootstrap = folder / "bootstrap"
+    if not os.access(bootstrap, os.X_OK):
+        sys.exit(f"{bootstrap} may not be run")
+    elf = bootstrap.read_bytes()
+    if (why := wrong(elf)):
+        sys.exit(f"{bootstrap}: {why}")
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as z:
+        z.writestr("bootstrap", elf)
+    size = packed.tell()
+    print(f"  {folder.name}: {len(elf) / (1 << 20):.1f} MB, zipped {size / (1 << 20):.1f} MB")
+    if size > MAX:
+        print(f"{folder.name}: the zip has {size} bytes, {MAX} at most")
+        failed = True
+if not functions:
+    sys.exit("sam build made nothing")
+sys.exit(failed)
+PYTHON
+
+case $(uname -s)-$(uname -m) in
+Linux-x86_64) rie=x86_64 ;;
+Linux-aarch64) rie=arm64 ;;
+*) rie= ;;
+esac
+if [[ -n $rie ]]; then
+  echo "chat answers under the Runtime Interface Emulator"
+  SWITCHBOARD_RIE=$("$venv/bin/python" -c 'import pathlib, samcli; print(pathlib.Path(samcli.__file__).parent / "local/rapid")')/aws-lambda-rie-$rie
+  export SWITCHBOARD_RIE
+  go test -count=1 -run '^TestRIE$' ./functions/chat
+else
+  echo "the emulator runs on Linux alone: chat was not run under it"
+fi
+if [[ $failed -ne 0 ]]; then exit 1; fi
 echo "template.yaml is clean ($want)"
