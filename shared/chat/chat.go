@@ -3,6 +3,7 @@ package chat
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"iter"
 	"sync"
 	"time"
@@ -161,7 +162,7 @@ func (s *Service) take(ctx context.Context, sc tenant.Scope, o *opened) error {
 		select {
 		case <-other:
 		case <-ctx.Done():
-			return context.Cause(ctx)
+			return ended(ctx)
 		}
 	}
 }
@@ -183,6 +184,16 @@ func (s *Service) release(sc tenant.Scope, o *opened) {
 		s.claims.Delete(claim{sc.Project(), o.turn.ID})
 		close(o.claimed)
 	}
+}
+
+// ended is the error of a wait that ctx put an end to: the client's own doing, or
+// ours, and then the same request may be sent again.
+func ended(ctx context.Context) error {
+	cause := context.Cause(ctx)
+	if errors.Is(cause, context.Canceled) {
+		return cause
+	}
+	return &problem.Error{Kind: problem.Unavailable, Reason: problem.ReasonTimeout, RetryAfter: time.Second, Op: "chat.ended", Err: cause}
 }
 
 // assistant returns the company and the assistant a question is for.

@@ -30,7 +30,7 @@ func (s *Service) retry(ctx context.Context, sc tenant.Scope, o *opened, it tabl
 		select {
 		case <-time.After(pause):
 		case <-ctx.Done():
-			return nil, context.Cause(ctx)
+			return nil, ended(ctx)
 		}
 		if it, err = s.Table.Get(ctx, sc, it.Key); err != nil {
 			return nil, err
