@@ -43,7 +43,8 @@ func (s *Service) keep(ctx context.Context, sc tenant.Scope, o *opened, a *said,
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), keepTimeout)
 	defer cancel()
 	var beside sync.WaitGroup
-	if entries := o.entries(); t.Answer != "" {
+	if t.Answer != "" && o.q.History == nil {
+		entries := o.entries()
 		beside.Go(func() { s.remember(ctx, sc, o, entries) })
 	}
 	stored, err := s.store(ctx, sc, o)

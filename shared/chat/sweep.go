@@ -131,21 +131,21 @@ func (s *Service) closeTurn(ctx context.Context, sc tenant.Scope, id string) (en
 		// A try after the one that was stored died: the stored one stands, and
 		// the reservation returns to it.
 		res.Try = stored.Try
-		return s.settled(s.Table.Write(ctx, sc, table.Replace(it, encode(res))), false)
+		return settled(s.Table.Write(ctx, sc, table.Replace(it, encode(res))), false)
 	}
 	known, err := s.known(ctx, sc, res)
 	if err != nil {
 		return false, false, err
 	}
 	if !known {
-		return s.settled(s.Table.Write(ctx, sc, table.Delete(it)), false)
+		return settled(s.Table.Write(ctx, sc, table.Delete(it)), false)
 	}
-	return s.settled(s.Table.Write(ctx, sc, table.Create(res.turnKey(), encode(res.interrupted(sc, id)))), true)
+	return settled(s.Table.Write(ctx, sc, table.Create(res.turnKey(), encode(res.interrupted(sc, id)))), true)
 }
 
 // settled reads a write's result: a conflict means that somebody else moved on
 // with the turn, which is then looked at again.
-func (s *Service) settled(err error, wrote bool) (bool, bool, error) {
+func settled(err error, wrote bool) (bool, bool, error) {
 	if _, conflict := errors.AsType[*table.Conflict](err); conflict {
 		return false, false, nil
 	}

@@ -38,6 +38,25 @@ func Open(fsys fs.FS) *Catalog {
 	return &Catalog{fsys: fsys, held: make(map[tenant.ID]Entry)}
 }
 
+// Hold gives the catalog companies that [Load] has read from its tree, so that they
+// are not read again.
+func (c *Catalog) Hold(companies []Company) {
+	for _, co := range companies {
+		c.hold(co)
+	}
+}
+
+func (c *Catalog) hold(co Company) Entry {
+	e := Entry{co, Version(co)}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.held) >= maxHeld {
+		clear(c.held)
+	}
+	c.held[co.ID] = e
+	return e
+}
+
 // Company returns the scope's own company. A project without a folder is
 // NotFound; a folder with a mistake is Unavailable for that company alone.
 func (c *Catalog) Company(ctx context.Context, sc tenant.Scope) (Entry, error) {
@@ -73,12 +92,5 @@ func (c *Catalog) read(id tenant.ID) (Entry, error) {
 	if err := r.err(); err != nil {
 		return Entry{}, problem.Wrap(problem.Unavailable, op, err)
 	}
-	e := Entry{co, Version(co)}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if len(c.held) >= maxHeld {
-		clear(c.held)
-	}
-	c.held[id] = e
-	return e, nil
+	return c.hold(co), nil
 }

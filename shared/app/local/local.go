@@ -94,9 +94,11 @@ func Open(ctx context.Context, o Options) (_ *Local, err error) {
 	if err != nil {
 		return nil, err
 	}
+	catalog := company.Open(o.Companies)
+	catalog.Hold(l.Companies)
 	l.Gate = auth.NewGate(l.Directory)
 	l.Chat = &chat.Service{
-		Companies: company.Open(o.Companies), Table: l.table, Session: l.session, Search: l.search,
+		Companies: catalog, Table: l.table, Session: l.session, Search: l.search,
 		Models: models, Prices: prices, Process: chat.NewProcess(), Alone: true,
 	}
 	if o.Dev {

@@ -10,6 +10,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"maps"
 	"math"
 	"slices"
 	"sync"
@@ -99,20 +100,14 @@ func (m *memory) Replace(ctx context.Context, sc tenant.Scope, docs []driver.Doc
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	old, err := m.space(ctx, sc)
-	if err != nil {
+	if _, err := m.space(ctx, sc); err != nil { // filled first, if it can be
 		return err
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if now := m.spaces[sc.Project()]; now != nil {
-		old = now
-	}
 	all := make(map[string]driver.Document)
-	if old != nil {
-		for id, d := range old.docs {
-			all[id] = d
-		}
+	if old := m.spaces[sc.Project()]; old != nil {
+		maps.Copy(all, old.docs)
 	}
 	for _, id := range gone {
 		delete(all, id)
