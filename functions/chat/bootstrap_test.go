@@ -22,7 +22,6 @@ import (
 
 	"switchboard/shared/app/apptest"
 	"switchboard/shared/host/lambdahost/runtimetest"
-	"switchboard/shared/model"
 	"switchboard/shared/model/modeltest"
 	"switchboard/shared/table"
 	"switchboard/shared/table/dynamotable"
@@ -265,15 +264,3 @@ func want(t *testing.T, a apptest.Answer, status int, pairs ...string) {
 		}
 	}
 }
-
-// script answers with the chunks and counts 10 + 20 tokens.
-func script(chunks ...string) modeltest.Script {
-	var s modeltest.Script
-	for _, c := range chunks {
-		s = append(s, modeltest.Step{Text: c})
-	}
-	return append(s, modeltest.Step{Usage: &model.Usage{Input: 10, Output: 20}}, modeltest.Step{Stop: model.StopEnd})
-}
-
-// echo answers with the user's last message.
-func echo(c modeltest.Call) modeltest.Script { return script("You said: ", c.User) }

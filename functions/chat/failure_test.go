@@ -14,7 +14,7 @@ import (
 )
 
 func refusals(t *testing.T, bootstrap string) {
-	r := newRig(t, bootstrap, echo)
+	r := newRig(t, bootstrap, apptest.Echo)
 	key := r.key(t, project)
 	f := r.start(t, longest)
 	want(t, f.ask(t, event(t, "chat", key)), 200) // control, and the first to use its Idempotency-Key
@@ -55,7 +55,7 @@ func brokenOff(t *testing.T, bootstrap string) {
 		if calls.Add(1) < 3 {
 			return modeltest.Script{{Text: "half an"}, {Cut: true}}
 		}
-		return script("a whole answer")
+		return apptest.Says("a whole answer")
 	})
 	key := r.key(t, project)
 	f := r.start(t, longest)
@@ -82,7 +82,7 @@ func hold(beginning modeltest.Script) func(modeltest.Call) modeltest.Script {
 		if calls.Add(1) == 1 {
 			return append(beginning, modeltest.Step{Hang: true})
 		}
-		return script("a whole answer")
+		return apptest.Says("a whole answer")
 	}
 }
 
@@ -159,7 +159,7 @@ func staysSmall(t *testing.T, bootstrap string) {
 		n := min(64, len(answer))
 		parts, answer = append(parts, answer[:n]), answer[n:]
 	}
-	r := newRig(t, bootstrap, func(modeltest.Call) modeltest.Script { return script(parts...) })
+	r := newRig(t, bootstrap, func(modeltest.Call) modeltest.Script { return apptest.Says(parts...) })
 	f := r.start(t, longest)
 	question := strings.Repeat("How much is a panel? ", 30<<10/21)
 	for range 5 {

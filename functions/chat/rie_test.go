@@ -26,7 +26,7 @@ func TestRIE(t *testing.T) {
 	if emulator == "" {
 		t.Skip("SWITCHBOARD_RIE is not set; infra/verify/sam.sh sets it to the emulator that comes with the SAM CLI")
 	}
-	r := newRig(t, runtimetest.Build(t, "."), echo)
+	r := newRig(t, runtimetest.Build(t, "."), apptest.Echo)
 	key := r.key(t, project)
 	url := emulate(t, emulator, r)
 	a := invoke(t, url, event(t, "models", key))

@@ -59,7 +59,7 @@ func tokensArrive(t *testing.T, bootstrap string) {
 }
 
 func buffered(t *testing.T, bootstrap string) {
-	r := newRig(t, bootstrap, echo)
+	r := newRig(t, bootstrap, apptest.Echo)
 	key := r.key(t, project)
 	f := r.start(t, longest)
 	a := f.ask(t, event(t, "chat", key))
@@ -77,7 +77,7 @@ func buffered(t *testing.T, bootstrap string) {
 }
 
 func completions(t *testing.T, bootstrap string) {
-	r := newRig(t, bootstrap, echo)
+	r := newRig(t, bootstrap, apptest.Echo)
 	key := r.key(t, project)
 	f := r.start(t, longest)
 	want(t, f.ask(t, event(t, "chat_completions", key)), 200, "object", "chat.completion", "model", "website",
@@ -108,7 +108,7 @@ const (
 	private = "Arlington Heights"
 )
 
-func noted(modeltest.Call) modeltest.Script { return script("Noted.") }
+func noted(modeltest.Call) modeltest.Script { return apptest.Says("Noted.") }
 
 // remember takes a turn in one process, a second there, and a third in another. It
 // returns how often the table was asked for what had been said.

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"switchboard/shared/app/apptest"
-	"switchboard/shared/model"
 	"switchboard/shared/model/modeltest"
 )
 
@@ -28,18 +27,6 @@ func want(t *testing.T, a apptest.Answer, status int, pairs ...string) {
 		}
 	}
 }
-
-// says returns a script that answers with the chunks and counts 10 + 20 tokens.
-func says(chunks ...string) modeltest.Script {
-	var s modeltest.Script
-	for _, c := range chunks {
-		s = append(s, modeltest.Step{Text: c})
-	}
-	return append(s, modeltest.Step{Usage: &model.Usage{Input: 10, Output: 20}}, modeltest.Step{Stop: model.StopEnd})
-}
-
-// echo answers with the user's last message.
-func echo(c modeltest.Call) modeltest.Script { return says("You said: ", c.User) }
 
 func TestAnAnswerFromKnowledgeIsCited(t *testing.T) {
 	t.Parallel()
@@ -84,7 +71,7 @@ func TestNeighboursAnswerFromTheirOwnKnowledge(t *testing.T) {
 func TestAStreamIsStartDeltasCitationsDone(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, apptest.Options{Script: func(modeltest.Call) modeltest.Script {
-		return says("A visit costs ", "$149 [1].", " \"quoted\"\n")
+		return apptest.Says("A visit costs ", "$149 [1].", " \"quoted\"\n")
 	}})
 	events := s.Stream(s.Key(apptest.Alpha), chatPath, strings.Replace(visit, "{", `{"stream":true,`, 1))
 	var names []string
@@ -111,7 +98,7 @@ func TestAStreamIsStartDeltasCitationsDone(t *testing.T) {
 // chunk that has a choice.
 func TestTheLastChunkHasADelta(t *testing.T) {
 	t.Parallel()
-	s := apptest.Start(t, apptest.Options{Script: echo})
+	s := apptest.Start(t, apptest.Options{Script: apptest.Echo})
 	events := s.Stream(s.Key(apptest.Alpha), "/v1/chat/completions",
 		`{"model":"website","stream":true,"stream_options":{"include_usage":true},"messages":[{"role":"user","content":"hi"}]}`)
 	n := len(events)
@@ -132,7 +119,7 @@ func TestDeltasArriveWhileTheModelIsTalking(t *testing.T) {
 	t.Parallel()
 	gate := make(chan struct{})
 	s := apptest.Start(t, apptest.Options{Drain: time.Millisecond, Script: func(modeltest.Call) modeltest.Script {
-		return append(modeltest.Script{{Text: "first"}, {Text: "second", Wait: gate}}, says()...)
+		return append(modeltest.Script{{Text: "first"}, {Text: "second", Wait: gate}}, apptest.Says()...)
 	}})
 	for _, path := range []string{chatPath, "/v1/chat/completions"} {
 		body := `{"assistant":"website","message":"hi","stream":true}`
@@ -161,7 +148,7 @@ func TestDeltasArriveWhileTheModelIsTalking(t *testing.T) {
 
 func TestConversationIsRemembered(t *testing.T) {
 	t.Parallel()
-	o := apptest.Options{Script: echo, Data: t.TempDir()}
+	o := apptest.Options{Script: apptest.Echo, Data: t.TempDir()}
 	s := apptest.Start(t, o)
 	key := s.Key(apptest.Alpha)
 	first := s.Post(key, chatPath, `{"assistant":"website","message":"I am Ada","user":{"id":"u1","name":"Ada"}}`)
@@ -193,7 +180,7 @@ func TestConversationIsRemembered(t *testing.T) {
 
 func TestConversationIsRememberedWithoutRedis(t *testing.T) {
 	t.Parallel()
-	s := apptest.Start(t, apptest.Options{Script: echo, Env: map[string]string{"REDIS_URL": "redis://127.0.0.1:1"}})
+	s := apptest.Start(t, apptest.Options{Script: apptest.Echo, Env: map[string]string{"REDIS_URL": "redis://127.0.0.1:1"}})
 	key := s.Key(apptest.Alpha)
 	conv := s.Post(key, chatPath, `{"assistant":"website","message":"I am Ada"}`).Get("conversation_id")
 	want(t, s.Post(key, chatPath, fmt.Sprintf(`{"assistant":"website","message":"Who am I?","conversation_id":%q}`, conv)), 200)
@@ -204,7 +191,7 @@ func TestConversationIsRememberedWithoutRedis(t *testing.T) {
 
 func TestTheWindowIsBounded(t *testing.T) {
 	t.Parallel()
-	s := apptest.Start(t, apptest.Options{Script: func(c modeltest.Call) modeltest.Script { return says(strings.Repeat("long answer ", 200)) }})
+	s := apptest.Start(t, apptest.Options{Script: func(c modeltest.Call) modeltest.Script { return apptest.Says(strings.Repeat("long answer ", 200)) }})
 	key := s.Key(apptest.Alpha)
 	conv, largest := "", 0
 	for i := range 30 {

@@ -29,7 +29,7 @@ func TestARetryGivesTheSameTurn(t *testing.T) {
 	var calls atomic.Int32
 	s := apptest.Start(t, apptest.Options{Script: func(c modeltest.Call) modeltest.Script {
 		calls.Add(1)
-		return says("answer ", c.User)
+		return apptest.Says("answer ", c.User)
 	}})
 	key := s.Key(apptest.Alpha)
 	first := s.Post(key, chatPath, visit, idem, "k-1")
@@ -65,7 +65,7 @@ func TestFiveAtTheSameMomentAreOneTurn(t *testing.T) {
 		if calls.Add(1) == 1 {
 			close(gate) // the others are on their way: let them meet the reservation
 		}
-		return says("the one answer")
+		return apptest.Says("the one answer")
 	}})
 	key := s.Key(apptest.Alpha)
 	bodies := make([]string, 5)
@@ -89,7 +89,7 @@ func TestAHangUpKeepsTheTurnAndItsCount(t *testing.T) {
 	t.Parallel()
 	gate := make(chan struct{})
 	s := apptest.Start(t, apptest.Options{Script: func(modeltest.Call) modeltest.Script {
-		return append(modeltest.Script{{Text: "the beginning"}, {Text: " and the end", Wait: gate}}, says()...)
+		return append(modeltest.Script{{Text: "the beginning"}, {Text: " and the end", Wait: gate}}, apptest.Says()...)
 	}})
 	key := s.Key(apptest.Alpha)
 	ctx, hangUp := context.WithCancel(t.Context())
@@ -120,7 +120,7 @@ func TestAFailureMidStreamIsSaidKeptAndTakenUp(t *testing.T) {
 		if calls.Add(1) == 1 {
 			return modeltest.Script{{Text: "half an"}, {Cut: true}}
 		}
-		return says("a whole answer")
+		return apptest.Says("a whole answer")
 	}})
 	key := s.Key(apptest.Alpha)
 	events := s.Stream(key, chatPath, strings.Replace(visit, "{", `{"stream":true,`, 1), idem, "k-m")
@@ -167,7 +167,7 @@ func TestTheNextModelAnswersBeforeTheFirstToken(t *testing.T) {
 		if c.Provider == "openai" {
 			return modeltest.Script{{Fail: &modeltest.Failure{Status: 401}}}
 		}
-		return says("from the second")
+		return apptest.Says("from the second")
 	}})
 	a := s.Post(s.Key(apptest.Alpha), chatPath, `{"assistant":"chain","message":"hi there"}`)
 	want(t, a, 200, "message.content", "from the second", "usage.model", "anthropic/second", "usage.input_tokens", "10")
@@ -186,7 +186,7 @@ func TestADeadProcessLeavesNoTurnOpen(t *testing.T) {
 			close(began)
 			return modeltest.Script{{Text: "never ends", Wait: hold}}
 		}
-		return append(says("a whole answer"), modeltest.Step{Usage: &model.Usage{}})
+		return append(apptest.Says("a whole answer"), modeltest.Step{Usage: &model.Usage{}})
 	}}
 	s := apptest.Start(t, o)
 	key := s.Key(apptest.Alpha)
@@ -225,7 +225,7 @@ func TestAnEndlessAnswerIsCutAndStored(t *testing.T) {
 		for range 400 {
 			script = append(script, modeltest.Step{Text: strings.Repeat("x", 1<<10)})
 		}
-		return append(script, says()...)
+		return append(script, apptest.Says()...)
 	}})
 	key := s.Key(apptest.Alpha)
 	a := s.Post(key, "/v1/chat/completions", `{"model":"website","messages":[{"role":"user","content":"`+strings.Repeat("long ", 40<<10)+`"}]}`)
@@ -247,7 +247,7 @@ func TestATakenUpTurnIsRememberedOnce(t *testing.T) {
 		if calls.Add(1) == 1 {
 			return modeltest.Script{{Text: "half an"}, {Cut: true}}
 		}
-		return says("a whole answer")
+		return apptest.Says("a whole answer")
 	}})
 	key := s.Key(apptest.Alpha)
 	s.Stream(key, chatPath, strings.Replace(visit, "{", `{"stream":true,`, 1), idem, "k-once")
@@ -265,8 +265,8 @@ func TestATakenUpTurnIsRememberedOnce(t *testing.T) {
 func TestWhatGrowsWhenItIsStoredFits(t *testing.T) {
 	t.Parallel()
 	for name, script := range map[string]modeltest.Script{
-		"quotes":   append(modeltest.Script{{Text: strings.Repeat(`"`, 127<<10)}}, says()...),
-		"controls": append(modeltest.Script{{Text: strings.Repeat("\x01", 127<<10)}}, says()...),
+		"quotes":   append(modeltest.Script{{Text: strings.Repeat(`"`, 127<<10)}}, apptest.Says()...),
+		"controls": append(modeltest.Script{{Text: strings.Repeat("\x01", 127<<10)}}, apptest.Says()...),
 		"call": {{ToolCall: &model.ToolCall{ID: "c", Name: "f", Arguments: `{"a":"` + strings.Repeat("x", 400<<10) + `"}`}},
 			{Usage: &model.Usage{Input: 10, Output: 20}}, {Stop: model.StopTools}},
 	} {
@@ -293,7 +293,7 @@ func TestWhatGrowsWhenItIsStoredFits(t *testing.T) {
 // kept, and nobody else's is lost with it.
 func TestALongMessageHarmsNoWindow(t *testing.T) {
 	t.Parallel()
-	s := apptest.Start(t, apptest.Options{Script: echo})
+	s := apptest.Start(t, apptest.Options{Script: apptest.Echo})
 	alpha, beta := s.Key(apptest.Alpha), s.Key(apptest.Beta)
 	say := func(key, conv, message string) apptest.Answer {
 		t.Helper()
@@ -327,7 +327,7 @@ func TestTurnsAtTheSameTimeAreBothRemembered(t *testing.T) {
 			together.Done()
 			together.Wait()
 		}
-		return echo(c)
+		return apptest.Echo(c)
 	}})
 	key := s.Key(apptest.Alpha)
 	conv := s.Post(key, chatPath, `{"assistant":"website","message":"t1"}`).Get("conversation_id")
@@ -352,7 +352,7 @@ func TestARetryDoesNotSeeItsOwnBrokenAnswer(t *testing.T) {
 		if c.Streamed {
 			return modeltest.Script{{Text: "broken half"}, {Cut: true}}
 		}
-		return echo(c)
+		return apptest.Echo(c)
 	}})
 	key := s.Key(apptest.Alpha)
 	conv := s.Post(key, chatPath, `{"assistant":"website","message":"t1"}`).Get("conversation_id")

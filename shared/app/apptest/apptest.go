@@ -23,6 +23,7 @@ import (
 
 	"switchboard/shared/app"
 	"switchboard/shared/app/local"
+	"switchboard/shared/model"
 	"switchboard/shared/model/modeltest"
 	"switchboard/shared/tenant"
 	"switchboard/shared/tenant/auth"
@@ -107,6 +108,19 @@ func Start(t testing.TB, o Options) *Server {
 	t.Cleanup(s.Stop)
 	return s
 }
+
+// Says is a provider's script that answers with the chunks and counts 10 tokens in
+// and 20 out.
+func Says(chunks ...string) modeltest.Script {
+	var s modeltest.Script
+	for _, c := range chunks {
+		s = append(s, modeltest.Step{Text: c})
+	}
+	return append(s, modeltest.Step{Usage: &model.Usage{Input: 10, Output: 20}}, modeltest.Step{Stop: model.StopEnd})
+}
+
+// Echo answers "You said: " and the user's last message.
+func Echo(c modeltest.Call) modeltest.Script { return Says("You said: ", c.User) }
 
 // Stop stops the product as a clean shutdown does. Stopping twice does no harm.
 func (s *Server) Stop() {
