@@ -73,6 +73,8 @@ func (s *Service) ask(ctx context.Context, sc tenant.Scope, o *opened, req model
 			send(Part{Call: &c})
 		case p.Stop != "":
 			out.stop = p.Stop
+		case p.Pause:
+			send(Part{Pause: true})
 		}
 		if left < 0 {
 			break

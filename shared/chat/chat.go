@@ -90,13 +90,15 @@ type Options struct {
 
 // Part is a piece of a turn. Exactly one field is set. Start comes first, once
 // the turn is reserved; Done comes last, once it is stored. A stream without
-// Done ended in the error that was yielded.
+// Done ended in the error that was yielded. Pause comes whenever the next part has
+// to be waited for.
 type Part struct {
 	Start    *Start
 	Text     string
 	Call     *Call
 	Citation *Citation
 	Done     *Turn
+	Pause    bool
 }
 
 // Start names the turn and its conversation.
@@ -126,6 +128,7 @@ func (s *Service) Say(ctx context.Context, sc tenant.Scope, q Question) iter.Seq
 			return
 		}
 		send(Part{Start: &Start{opened.turn.ID, opened.turn.Conversation, opened.turn.Asked}})
+		send(Part{Pause: true})
 		said := s.ask(ctx, sc, opened, s.offer(opened), send)
 		turn, err := s.keep(ctx, sc, opened, said, send)
 		if err != nil {

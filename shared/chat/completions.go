@@ -308,6 +308,8 @@ func (s *Service) completions(ctx context.Context, sc tenant.Scope, in *auth.Req
 			return err
 		case p.Start != nil:
 			w.start = *p.Start
+		case p.Pause:
+			out.Flush()
 		case p.Done != nil && !in.Body.Stream:
 			return out.JSON(completionOf(p.Done, q.Assistant))
 		case in.Body.Stream:

@@ -40,6 +40,8 @@ func (s *Service) keep(ctx context.Context, sc tenant.Scope, o *opened, a *said,
 		t.State, t.Reason = Interrupted, reason(a.err)
 	}
 
+	send(Part{Pause: true})
+
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), keepTimeout)
 	defer cancel()
 	var beside sync.WaitGroup

@@ -106,6 +106,8 @@ func sendPart(out *auth.Reply, p Part) {
 	case p.Text != "":
 		b := append(make([]byte, 0, len(p.Text)+16), `{"text":`...)
 		out.Event("delta", append(appendString(b, p.Text), '}'))
+	case p.Pause:
+		out.Flush()
 	case p.Start != nil:
 		out.Event("start", encode(struct {
 			Turn         string `json:"turn_id"`

@@ -51,6 +51,12 @@ func (a *attempt) run(ctx context.Context, sc tenant.Scope, req Request) error {
 		if err != nil {
 			return a.failed(ctx, err)
 		}
+		if part.Pause {
+			if a.Emitted && !a.give(part) {
+				return nil
+			}
+			continue
+		}
 		if part.Usage != nil && !a.Emitted { // not the answer yet: the clock goes on
 			a.Usage, a.pending = *part.Usage, part.Usage
 			continue

@@ -21,7 +21,8 @@ import (
 // Text parts arrive as the provider sends them. A ToolCall arrives once it is
 // whole. Usage may arrive more than once, each time with the totals so far, so
 // that an aborted stream is billed for what the provider counted. The last part
-// has Stop set; a driver may take a moment more to leave its connection fit for the
+// has Stop set. Before a driver waits for more from the provider it yields a Pause,
+// so that a reader which gathers knows when to send on. A driver may take a moment more to leave its connection fit for the
 // next request, so a reader stays in the loop until it ends. An error is the last
 // thing yielded, and is a *problem.Error of kind Upstream with a Reason (and
 // RetryAfter where the provider said one), or the context's error. A driver does
@@ -136,6 +137,7 @@ type Part struct {
 	ToolCall *ToolCall
 	Usage    *Usage
 	Stop     Stop
+	Pause    bool // nothing more is at hand: what came before is due
 }
 
 // Stop is why an answer ended.

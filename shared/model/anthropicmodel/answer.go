@@ -64,6 +64,7 @@ type answer struct {
 // read takes events until the answer has ended or the reader has left. The error
 // is nil in both cases.
 func (a *answer) read(res *http.Response) error {
+	res.Body = provider.Pausing(res.Body, a.Pause)
 	events := ssestream.NewDecoder(res)
 	for events.Next() {
 		e := events.Event()

@@ -74,7 +74,9 @@ func (m *Model) Stream(ctx context.Context, sc tenant.Scope, req model.Request) 
 		defer res.Body.Close()
 		a := &answer{Answer: provider.NewAnswer(yield)}
 		if err := a.read(res); err != nil {
-			yield(model.Part{}, failure(ctx, err))
+			if !a.Over() {
+				yield(model.Part{}, failure(ctx, err))
+			}
 			return
 		}
 		if a.Ended() {

@@ -80,8 +80,11 @@ func (m *Model) Stream(ctx context.Context, sc tenant.Scope, req model.Request) 
 		}
 		defer body.Close()
 		a := &answer{Answer: provider.NewAnswer(yield)}
+		body = provider.Pausing(body, a.Pause)
 		if err := a.read(body, cancel); err != nil {
-			yield(model.Part{}, failure(ctx, err))
+			if !a.Over() {
+				yield(model.Part{}, failure(ctx, err))
+			}
 			return
 		}
 		if a.Ended() {

@@ -76,7 +76,9 @@ func collect(ctx context.Context, m model.Model, req model.Request) (parts []mod
 			err = e
 			continue
 		}
-		parts = append(parts, p)
+		if !p.Pause {
+			parts = append(parts, p)
+		}
 	}
 	return parts, err
 }

@@ -153,6 +153,17 @@ func wantContext(t *testing.T, err, want error) {
 }
 
 func testBreak(t *testing.T, h *harness) {
+	t.Run("at a text", func(t *testing.T) {
+		t.Parallel()
+		breakAt(t, h, func(p model.Part) bool { return p.Text != "" })
+	})
+	t.Run("at a pause", func(t *testing.T) {
+		t.Parallel()
+		breakAt(t, h, func(p model.Part) bool { return p.Pause })
+	})
+}
+
+func breakAt(t *testing.T, h *harness, here func(model.Part) bool) {
 	gone := make(chan struct{})
 	srv := NewServer(func(Call) Script { return Script{{Text: "He"}, {Hang: true}} })
 	m := h.serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -161,7 +172,7 @@ func testBreak(t *testing.T, h *harness) {
 	}))
 	ctx := soon(t)
 	for p := range m.Stream(ctx, acme(), ask("?")) {
-		if p.Text != "" {
+		if here(p) {
 			break
 		}
 	}

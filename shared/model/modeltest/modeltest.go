@@ -147,7 +147,9 @@ func listen(t *testing.T, m model.Model, ctx context.Context, sc tenant.Scope, r
 			s.err = err
 			continue
 		}
-		s.add(t, p)
+		if !p.Pause {
+			s.add(t, p)
+		}
 	}
 	if s.err == nil && s.stop == "" {
 		t.Error("the stream ended with neither a Stop nor an error")

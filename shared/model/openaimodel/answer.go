@@ -41,6 +41,8 @@ func (a *answer) emit(p model.Part) bool {
 	return !a.left
 }
 
+func (a *answer) pause() bool { return a.emit(model.Part{Pause: true}) }
+
 func (a *answer) text(s string) bool { return s == "" || a.emit(model.Part{Text: s}) }
 
 // take reads one chunk. It reports whether to go on; where not, the reader has

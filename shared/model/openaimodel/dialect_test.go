@@ -50,7 +50,9 @@ func ask(ctx context.Context, w wire) (parts []model.Part, err error) {
 		if e != nil {
 			return parts, e
 		}
-		parts = append(parts, p)
+		if !p.Pause {
+			parts = append(parts, p)
+		}
 	}
 	return parts, nil
 }

@@ -38,6 +38,7 @@ func readWhole(res *http.Response, a *answer) error {
 // readEvents reads a stream to its end. cancel ends the wait for a server that has
 // finished its answer and keeps the connection open.
 func readEvents(res *http.Response, a *answer, cancel context.CancelFunc) error {
+	res.Body = provider.Pausing(res.Body, a.pause)
 	events := ssestream.NewDecoder(res)
 	var patience *time.Timer
 	done := false

@@ -40,19 +40,21 @@ func (r *Reply) JSON(v any) error {
 	return nil
 }
 
-// heartbeat is how often a silent stream says that it is alive. Gateways cut one
-// that is silent for 30 seconds; the contract says under 15.
+// heartbeat is how long a stream may be silent before it says that it is alive.
+// Gateways cut one that is silent for 30 seconds; the contract says under 15.
 const heartbeat = 10 * time.Second
 
-// maxUnsent is how much may wait for a slow client before the handler waits too.
-const maxUnsent = 256 << 10
+// maxUnsent is how much is gathered before it is sent without a Flush.
+const maxUnsent = 16 << 10
 
 // Events begins a stream of server-sent events. Nothing is sent until the first
-// event. [Reply.Close] must be called before the handler returns; [Stream] does.
+// [Reply.Flush]. [Reply.Close] must be called before the handler returns; [Stream]
+// does.
 //
-// Events that are ready together go out in one write: a writer goroutine takes
-// whatever has gathered while its last write was under way, so no event waits
-// for a timer and a burst costs one flush.
+// Events are gathered and go out in one write when the handler says that nothing
+// more is at hand, so a burst costs one system call and no event waits for a timer.
+// A write waits for a slow client, and with it the handler, for writeTimeout at
+// most; for a client that is gone everything is dropped.
 func (r *Reply) Events() {
 	if r.ev != nil {
 		return
@@ -61,63 +63,61 @@ func (r *Reply) Events() {
 	h.Set("Content-Type", "text/event-stream; charset=utf-8")
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Accel-Buffering", "no")
-	ev := &events{
-		w: r.w, rc: http.NewResponseController(r.w), done: make(chan struct{}), wake: make(chan struct{}, 1),
-		unsent: make([]byte, 0, 2<<10), // a burst of small events, without growing there
-	}
-	ev.room.L = &ev.mu
+	ev := &events{w: r.w, rc: http.NewResponseController(r.w)}
+	ev.mu.Lock()
+	defer ev.mu.Unlock()
+	ev.beat = time.AfterFunc(heartbeat, ev.alive)
 	r.ev = ev
-	go ev.run()
 }
 
 // Streaming reports whether Events was called.
 func (r *Reply) Streaming() bool { return r.ev != nil }
 
-// Event queues an event. The name is a constant; a line break in data arrives as
-// one and begins no other event. It waits only for a client that is slower than
-// maxUnsent; for one that is gone it does nothing.
+// Event adds an event. The name is a constant; a line break in data arrives as one
+// and begins no other event.
 func (r *Reply) Event(name string, data []byte) { r.ev.add(name, data) }
 
-// Data queues an event without a name.
+// Data adds an event without a name.
 func (r *Reply) Data(data []byte) { r.ev.add("", data) }
 
-// Close sends what is queued and ends the stream.
+// Flush sends what was added. It does nothing where no stream was begun.
+func (r *Reply) Flush() {
+	if r.ev != nil {
+		r.ev.flush()
+	}
+}
+
+// Close sends what was added and ends the stream.
 func (r *Reply) Close() {
 	if r.ev != nil {
 		r.ev.close()
 	}
 }
 
-// events is the sending half of a stream.
+// events is the sending half of a stream. The handler and the heartbeat take turns.
 type events struct {
-	w  http.ResponseWriter
 	rc *http.ResponseController
 
-	mu     sync.Mutex
-	room   sync.Cond // signalled when unsent was taken
+	mu     sync.Mutex // held for a write too, which its deadline ends
+	w      http.ResponseWriter
+	beat   *time.Timer
 	unsent []byte
 	gone   bool // the client does not take any more
 	closed bool
-
-	wake chan struct{} // holds a token when there is something to do
-	done chan struct{} // closed when run has ended
 }
 
 func (e *events) add(name string, data []byte) {
 	e.mu.Lock()
-	for len(e.unsent) > maxUnsent && !e.gone {
-		e.room.Wait()
-	}
+	defer e.mu.Unlock()
 	if e.gone || e.closed {
-		e.mu.Unlock()
 		return
 	}
 	if name != "" {
 		e.unsent = append(append(append(e.unsent, "event: "...), name...), '\n')
 	}
-	e.unsent = appendData(e.unsent, data)
-	e.mu.Unlock()
-	e.signal()
+	if e.unsent = appendData(e.unsent, data); len(e.unsent) >= maxUnsent {
+		e.send()
+	}
 }
 
 // appendData appends the data lines of an event and its end. JSON has no line
@@ -136,63 +136,53 @@ func appendData(b, data []byte) []byte {
 	}
 }
 
-func (e *events) signal() {
-	select {
-	case e.wake <- struct{}{}:
-	default:
-	}
+func (e *events) flush() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.send()
 }
 
 func (e *events) close() {
 	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.send()
 	e.closed = true
-	e.mu.Unlock()
-	e.signal()
-	<-e.done
+	e.beat.Stop()
 }
 
-// run sends until closed. It alone touches w.
-func (e *events) run() {
-	defer close(e.done)
-	beat := time.NewTimer(heartbeat)
-	defer beat.Stop()
-	var spare []byte
-	for {
-		select {
-		case <-e.wake:
-		case <-beat.C:
-			e.mu.Lock()
-			if len(e.unsent) == 0 {
-				e.unsent = append(e.unsent, ": still here\n\n"...)
-			}
-			e.mu.Unlock()
-		}
-		e.mu.Lock()
-		batch := e.unsent
-		e.unsent = spare[:0]
-		closed, gone := e.closed, e.gone
-		e.room.Broadcast()
-		e.mu.Unlock()
-		if len(batch) > 0 && !gone {
-			e.send(batch)
-		}
-		if closed {
-			return
-		}
-		spare = batch
-		beat.Reset(heartbeat)
+// alive is the heartbeat: it runs when nothing was sent for so long. It does not
+// queue up behind a write under way, but looks again soon.
+func (e *events) alive() {
+	if !e.mu.TryLock() {
+		time.AfterFunc(time.Second, e.alive)
+		return
 	}
+	defer e.mu.Unlock()
+	if e.closed {
+		return
+	}
+	if len(e.unsent) == 0 {
+		e.unsent = append(e.unsent, ": still here\n\n"...)
+	}
+	e.send()
 }
 
-func (e *events) send(batch []byte) {
-	_, err := e.w.Write(batch)
+// send writes what was gathered. mu is held.
+func (e *events) send() {
+	if len(e.unsent) == 0 || e.gone || e.closed {
+		return
+	}
+	_, err := e.w.Write(e.unsent)
 	if err == nil {
 		err = e.rc.Flush()
 	}
 	if err != nil {
-		e.mu.Lock()
-		e.gone = true
-		e.room.Broadcast()
-		e.mu.Unlock()
+		e.gone, e.unsent = true, nil
+		e.beat.Stop()
+		return
 	}
+	if e.unsent = e.unsent[:0]; cap(e.unsent) > maxUnsent {
+		e.unsent = nil // not to hold a long event's memory for the rest of the stream
+	}
+	e.beat.Reset(heartbeat)
 }

@@ -57,6 +57,14 @@ func (a *Answer) emit(p model.Part) {
 	}
 }
 
+// Pause says that the next event has to be waited for; see [Pausing].
+func (a *Answer) Pause() bool {
+	if !a.ended {
+		a.emit(model.Part{Pause: true})
+	}
+	return !a.left
+}
+
 // Text passes on a piece of text.
 func (a *Answer) Text(s string) {
 	if s != "" {
