@@ -28,7 +28,7 @@
 //	problem, strictjson   failures with a client's and an operator's view; JSON from outside
 //	tenant, tenant/auth   who is asking; credentials and routes
 //	table                 items of one tenant        sqlitetable  dynamotable
-//	session               the window                 Redis, or miniredis in the process
+//	session               the window                 redissession  memsession
 //	search                passages of one tenant     sqlitesearch  memsearch
 //	model                 language models            openai anthropic bedrock extract
 //	usage                 the price book

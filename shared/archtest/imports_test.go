@@ -88,7 +88,7 @@ func TestImportOrder(t *testing.T) {
 }
 
 // storeFamilies are the families whose sub-packages are drivers.
-var driverOf = regexp.MustCompile(`^shared/(?:table|search|model|blob|seal)/([a-z0-9]+)$`)
+var driverOf = regexp.MustCompile(`^shared/(?:table|session|search|model|blob|seal)/([a-z0-9]+)$`)
 
 // isDriver reports whether a package implements a store or a model.
 func isDriver(p string) bool {

@@ -24,7 +24,7 @@ import (
 	"switchboard/shared/search"
 	"switchboard/shared/search/memsearch"
 	"switchboard/shared/search/searchtest"
-	"switchboard/shared/session"
+	"switchboard/shared/session/redissession"
 	"switchboard/shared/table"
 	"switchboard/shared/table/dynamotable"
 	"switchboard/shared/table/dynamotable/dynamotest"
@@ -116,7 +116,7 @@ func build(t *testing.T, data *table.Table, rdb *redis.Client) *house {
 	rdb.AddHook(h.session)
 	h.Service = &chat.Service{
 		Companies: companies, Prices: prices, Process: chat.NewProcess(), Alone: true,
-		Table: tabletest.Observe(data, h.table.before), Session: session.Open(rdb),
+		Table: tabletest.Observe(data, h.table.before), Session: redissession.Open(rdb),
 		Search: searchtest.Observe(index, h.search.before),
 		Models: model.New(map[string]model.Model{"openai": h.model}, model.Ref{Provider: "openai", Name: "gpt-5-mini"}, nil),
 	}
@@ -141,7 +141,7 @@ func (h *house) turn(t *testing.T, conversation, key string) string {
 
 func pipedRedis() (*redis.Client, func()) {
 	m := miniredis.NewMiniRedis()
-	o, _ := session.Options("redis://127.0.0.1:0")
+	o, _ := redissession.Options("redis://127.0.0.1:0")
 	o.Dialer = func(context.Context, string, string) (net.Conn, error) { return m.Dial() }
 	return redis.NewClient(o), m.Close
 }

@@ -25,6 +25,7 @@ import (
 	"switchboard/shared/search"
 	"switchboard/shared/search/memsearch"
 	"switchboard/shared/session"
+	"switchboard/shared/session/redissession"
 	"switchboard/shared/table"
 	"switchboard/shared/table/dynamotable"
 	"switchboard/shared/tenant"
@@ -95,12 +96,12 @@ func openSession(url string) (*session.Session, error) {
 	if url == "" {
 		return nil, nil
 	}
-	o, err := session.Options(url)
+	o, err := redissession.Options(url)
 	if err != nil {
 		return nil, err
 	}
 	redis.SetLogger(redisLog{})
-	return session.Open(redis.NewClient(o)), nil
+	return redissession.Open(redis.NewClient(o)), nil
 }
 
 // shippedKnowledge searches the articles that are in this binary.

@@ -1,5 +1,5 @@
 // Package local wires the functions to embedded stores: SQLite files, an
-// in-process Redis, no cloud account.
+// sessions in memory, no cloud account.
 //
 // functions/switchboard and tests import it. Its one promise: everything that has
 // to last is under one directory that one process owns, and whatever else is used
@@ -181,9 +181,10 @@ func (l *Local) openStores(o Options, master []byte) error {
 		return err
 	}
 	l.closers = append(l.closers, l.search.Close)
-	if l.session, err = openSession(o.Getenv("REDIS_URL"), &l.closers); err != nil {
+	if l.session, err = openSession(o.Getenv("REDIS_URL")); err != nil {
 		return err
 	}
+	l.closers = append(l.closers, l.session.Close)
 	return nil
 }
 

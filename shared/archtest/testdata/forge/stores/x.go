@@ -10,12 +10,12 @@ import (
 type op struct{}
 
 var (
-	_ = table.Op{op: op{}}        // want: "unknown field op|unexported field op"
-	_ = table.Op{op{}}            // want: "unexported field"
-	_ = table.Op(op{})            // want: "cannot convert"
-	_ = table.Table{d: nil}       // want: "unknown field d|unexported field d"
-	_ = search.Index{d: nil}      // want: "unknown field d|unexported field d"
-	_ = session.Session{rdb: nil} // want: "unknown field rdb|unexported field rdb"
+	_ = table.Op{op: op{}}      // want: "unknown field op|unexported field op"
+	_ = table.Op{op{}}          // want: "unexported field"
+	_ = table.Op(op{})          // want: "cannot convert"
+	_ = table.Table{d: nil}     // want: "unknown field d|unexported field d"
+	_ = search.Index{d: nil}    // want: "unknown field d|unexported field d"
+	_ = session.Session{d: nil} // want: "unknown field d|unexported field d"
 )
 
 func unread(t *table.Table, key table.Key) {

@@ -1,0 +1,81 @@
+package redissession_test
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/alicebob/miniredis/v2"
+	"github.com/redis/go-redis/v9"
+
+	"switchboard/shared/session"
+	"switchboard/shared/session/redissession"
+	"switchboard/shared/session/sessiontest"
+	"switchboard/shared/tenant/tenanttest"
+)
+
+func open(t *testing.T, url string) *session.Session {
+	o, err := redissession.Options(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := redissession.Open(redis.NewClient(o))
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
+// TestConformance runs against miniredis always, and against a real server where
+// SWITCHBOARD_REDIS_URL names one, as `make verify` does.
+func TestConformance(t *testing.T) {
+	t.Parallel()
+	servers := map[string]string{"miniredis": "redis://" + miniredis.RunT(t).Addr()}
+	if url := os.Getenv("SWITCHBOARD_REDIS_URL"); url != "" {
+		servers["redis"] = url
+	}
+	for name, url := range servers {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			sessiontest.Run(t, func(t *testing.T) *session.Session { return open(t, url) })
+		})
+	}
+}
+
+// TestKeysBeginWithTheTenant looks at what is in Redis, and that it expires.
+func TestKeysBeginWithTheTenant(t *testing.T) {
+	t.Parallel()
+	m := miniredis.RunT(t)
+	s := open(t, "redis://"+m.Addr())
+	sessiontest.Put(t, s, tenanttest.Scope("abc"), "c", "x")
+	keys := m.Keys()
+	if len(keys) != 1 || !strings.HasPrefix(keys[0], "abc#") || m.TTL(keys[0]) <= 0 {
+		t.Errorf("keys %q", keys)
+	}
+}
+
+// TestADeadRedisIsDialledOnce: its failure is one failure, not a series of tries.
+func TestADeadRedisIsDialledOnce(t *testing.T) {
+	t.Parallel()
+	var dials atomic.Int32
+	o, err := redissession.Options("redis://127.0.0.1:1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.Dialer = func(context.Context, string, string) (net.Conn, error) {
+		dials.Add(1)
+		return nil, fmt.Errorf("refused")
+	}
+	s := redissession.Open(redis.NewClient(o))
+	defer s.Close()
+	for range 20 {
+		if _, err := s.Take(t.Context(), tenanttest.Scope("abc"), "c"); err == nil {
+			t.Fatal("no error from a dead Redis")
+		}
+	}
+	if n := dials.Load(); n > 2 { // one call, which the client tries twice
+		t.Errorf("a dead Redis was dialled %d times in 20 calls", n)
+	}
+}
