@@ -6,7 +6,6 @@ import (
 	"mime"
 	"net/http"
 
-	"github.com/anthropics/anthropic-sdk-go/packages/ssestream"
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -65,25 +64,24 @@ type answer struct {
 // is nil in both cases.
 func (a *answer) read(res *http.Response) error {
 	res.Body = provider.Pausing(res.Body, a.Pause)
-	events := ssestream.NewDecoder(res)
-	for events.Next() {
-		e := events.Event()
-		if err := a.take(e.Type, e.Data); err != nil {
+	events := provider.NewEvents(res.Body)
+	for {
+		name, data, err := events.Next()
+		if err == io.EOF {
+			return io.ErrUnexpectedEOF // an end without message_stop is a cut
+		}
+		if err == nil {
+			err = a.take(name, data)
+		}
+		if err != nil || a.Over() {
 			return err
 		}
-		if a.Over() {
-			return nil
-		}
 	}
-	if err := events.Err(); err != nil {
-		return err
-	}
-	return io.ErrUnexpectedEOF // an end without message_stop is a cut
 }
 
 // take takes one event.
-func (a *answer) take(name string, data []byte) error {
-	if name == "ping" || len(data) == 0 {
+func (a *answer) take(name, data []byte) error {
+	if string(name) == "ping" || len(data) == 0 {
 		return nil
 	}
 	a.event = event{}
@@ -91,7 +89,7 @@ func (a *answer) take(name string, data []byte) error {
 	if err := json.Unmarshal(data, e, provider.Lenient); err != nil {
 		return unreadable{err}
 	}
-	if name == "error" || e.Type == "error" {
+	if string(name) == "error" || e.Type == "error" {
 		return &e.Error
 	}
 	if err := a.know(e); err != nil {

@@ -2,10 +2,9 @@
 // server that speaks it.
 //
 // Only shared/app imports it. The official SDK makes the client: base URL, auth,
-// origin checks, error type, and the decoder of server-sent events. The bodies are
-// our own on both sides, because with the SDK's reflective decoding of every chunk a
-// turn costs some fourteen times as much; see BenchmarkTurn. Its one promise is the
-// one of [model.Model]: an answer that ends has been finished by the provider,
+// origin checks and error type. The bodies are our own on both sides, because with
+// the SDK's reflective decoding of every chunk a turn costs some fourteen times as
+// much; see BenchmarkTurn. Its one promise is the one of [model.Model]: an answer that ends has been finished by the provider,
 // whatever dialect of the format it speaks.
 package openaimodel
 

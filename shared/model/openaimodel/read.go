@@ -8,8 +8,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/openai/openai-go/v3/packages/ssestream"
-
 	"switchboard/shared/model/internal/provider"
 )
 
@@ -39,15 +37,19 @@ func readWhole(res *http.Response, a *answer) error {
 // finished its answer and keeps the connection open.
 func readEvents(res *http.Response, a *answer, cancel context.CancelFunc) error {
 	res.Body = provider.Pausing(res.Body, a.pause)
-	events := ssestream.NewDecoder(res)
+	events := provider.NewEvents(res.Body)
 	var patience *time.Timer
+	var broken error
 	done := false
-	for events.Next() {
-		e := events.Event()
-		if done = bytes.HasPrefix(e.Data, []byte("[DONE]")); done {
+	for {
+		var name, data []byte
+		if name, data, broken = events.Next(); broken != nil {
 			break
 		}
-		if ok, err := a.event(e); !ok {
+		if done = bytes.HasPrefix(data, []byte("[DONE]")); done {
+			break
+		}
+		if ok, err := a.event(name, data); !ok {
 			return err
 		}
 		if a.finish != "" && patience == nil {
@@ -64,21 +66,21 @@ func readEvents(res *http.Response, a *answer, cancel context.CancelFunc) error 
 		return nil
 	case done:
 		return errNoFinish
-	case events.Err() != nil:
-		return events.Err()
+	case broken != io.EOF:
+		return broken
 	}
 	return io.ErrUnexpectedEOF
 }
 
 // event takes one event. It reports whether to go on, as take does.
-func (a *answer) event(e ssestream.Event) (bool, error) {
-	if e.Type == "error" {
-		return false, errorInBand(e.Data)
+func (a *answer) event(name, data []byte) (bool, error) {
+	if string(name) == "error" {
+		return false, errorInBand(data)
 	}
-	if text, ok := plainText(e.Data); ok {
+	if text, ok := plainText(data); ok {
 		return a.text(text), nil
 	}
-	return a.take(e.Data)
+	return a.take(data)
 }
 
 // unreadable is an answer that is not in the format.

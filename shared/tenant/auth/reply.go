@@ -44,8 +44,13 @@ func (r *Reply) JSON(v any) error {
 // Gateways cut one that is silent for 30 seconds; the contract says under 15.
 const heartbeat = 10 * time.Second
 
-// maxUnsent is how much is gathered before it is sent without a Flush.
-const maxUnsent = 16 << 10
+// maxUnsent is how much is gathered before it is sent without a Flush, firstUnsent
+// what there is room for from the start: what the chunks of one read of a provider's
+// connection become.
+const (
+	maxUnsent   = 16 << 10
+	firstUnsent = 5 << 10
+)
 
 // Events begins a stream of server-sent events. Nothing is sent until the first
 // [Reply.Flush]. [Reply.Close] must be called before the handler returns; [Stream]
@@ -63,7 +68,7 @@ func (r *Reply) Events() {
 	h.Set("Content-Type", "text/event-stream; charset=utf-8")
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Accel-Buffering", "no")
-	ev := &events{w: r.w, rc: http.NewResponseController(r.w)}
+	ev := &events{w: r.w, rc: http.NewResponseController(r.w), unsent: make([]byte, 0, firstUnsent)}
 	ev.mu.Lock()
 	defer ev.mu.Unlock()
 	ev.beat = time.AfterFunc(heartbeat, ev.alive)
