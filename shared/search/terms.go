@@ -16,12 +16,16 @@ func Terms(text string) []string {
 	if len(text) > maxText {
 		text = strings.ToValidUTF8(text[:maxText], "")
 	}
-	var out []string
-	for _, w := range Words(text) {
+	words := Words(text)
+	out := words[:0]
+	for _, w := range words {
 		if stop[w] || (len(w) == 1 && w[0] < utf8Self && !isDigit(w[0])) || slices.Contains(out, w) {
 			continue
 		}
 		out = append(out, w)
+	}
+	if len(out) == 0 {
+		return nil
 	}
 	for len(out) > maxTerms {
 		shortest := 0
@@ -40,21 +44,68 @@ const utf8Self = 0x80
 func isDigit(c byte) bool { return c >= '0' && c <= '9' }
 
 // Words splits a text into lower-case words of letters and digits, without
-// possessive endings.
+// possessive endings and without accents.
 func Words(text string) []string {
-	words := strings.FieldsFunc(strings.ToLower(text), func(r rune) bool {
-		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && r != '\'' && r != '’'
-	})
-	out := words[:0]
-	for _, w := range words {
+	text = fold(text)
+	out := make([]string, 0, len(text)/6+1)
+	start, quoted := -1, false // of the word at hand; whether it has an apostrophe
+	for i, r := range text {
+		switch {
+		case r == '\'' || r == '’':
+			quoted = true
+			fallthrough
+		case r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r >= utf8Self && (unicode.IsLetter(r) || unicode.IsDigit(r)):
+			if start < 0 {
+				start = i
+			}
+		case start >= 0:
+			out = appendWord(out, text[start:i], quoted)
+			start, quoted = -1, false
+		}
+	}
+	if start >= 0 {
+		out = appendWord(out, text[start:], quoted)
+	}
+	return out
+}
+
+// fold makes a text lower-case and takes the accents off Latin letters, as FTS5's
+// tokenizer does: people leave them out.
+func fold(text string) string {
+	if strings.IndexFunc(text, func(r rune) bool { return r >= utf8Self }) < 0 {
+		return strings.ToLower(text)
+	}
+	return strings.Map(func(r rune) rune {
+		switch r = unicode.ToLower(r); {
+		case r >= 0x300 && r <= 0x36f: // an accent that stands by itself, after its letter
+			return -1
+		case r >= 0xe0 && r <= 0x17f:
+			for _, letters := range accented {
+				if strings.ContainsRune(letters, r) {
+					return rune(letters[0])
+				}
+			}
+		}
+		return r
+	}, text)
+}
+
+// accented are letters with the accented ones of Latin-1 and Latin Extended-A.
+var accented = [...]string{
+	"aàáâãäåāăą", "cçćĉċč", "dď", "eèéêëēĕėęě", "gĝğġģ", "hĥ", "iìíîïĩīĭį", "jĵ", "kķ", "lĺļľ", "nñńņň",
+	"oòóôõöōŏő", "rŕŗř", "sśŝşš", "tţť", "uùúûüũūŭůűų", "wŵ", "yýÿŷ", "zźżž",
+}
+
+func appendWord(out []string, w string, quoted bool) []string {
+	if quoted {
 		w = strings.Trim(strings.ReplaceAll(w, "’", "'"), "'")
 		w = strings.TrimSuffix(w, "'s")
 		w = strings.ReplaceAll(w, "'", "")
-		if w != "" {
-			out = append(out, w)
-		}
 	}
-	return out
+	if w == "" {
+		return out
+	}
+	return append(out, w)
 }
 
 // Stem cuts an English word's commonest endings, so that "upgrades", "upgraded"

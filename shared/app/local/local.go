@@ -177,7 +177,7 @@ func (l *Local) openStores(o Options, master []byte) error {
 	if err := l.openDirectory(o.Data, master); err != nil {
 		return err
 	}
-	if l.search, err = sqlitesearch.Open(tenants); err != nil {
+	if l.search, err = sqlitesearch.Open(tenants, nil); err != nil {
 		return err
 	}
 	l.closers = append(l.closers, l.search.Close)

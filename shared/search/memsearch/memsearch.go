@@ -7,17 +7,15 @@
 package memsearch
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"maps"
-	"math"
-	"slices"
 	"sync"
 
 	"golang.org/x/sync/singleflight"
 
 	"switchboard/shared/search"
+	"switchboard/shared/search/internal/bm25"
 	"switchboard/shared/search/internal/driver"
 	"switchboard/shared/tenant"
 )
@@ -32,65 +30,85 @@ func Filled(load func(context.Context, tenant.Scope) ([]search.Document, error))
 	return search.New(&memory{load: load, spaces: make(map[tenant.ID]*space)})
 }
 
-// BM25's usual parameters; those of SQLite's FTS5 too.
-const (
-	k1 = 1.2
-	b  = 0.75
-)
-
 type memory struct {
 	load    func(context.Context, tenant.Scope) ([]search.Document, error)
 	flights singleflight.Group
+	writing sync.Mutex // one Replace at a time; queries do not wait for it
 
 	mu     sync.RWMutex
 	spaces map[tenant.ID]*space
+	closed bool
 }
 
 var _ driver.Driver = (*memory)(nil)
+
+var errClosed = errors.New("memsearch: closed")
 
 // space is one tenant's namespace. It is replaced, never changed, so a query
 // works on one while the next is made.
 type space struct {
 	docs  map[string]driver.Document
-	units []unit
-	with  map[string]int // passages that have the stem
-	mean  float64        // mean weighted length
+	index *bm25.Index
 }
 
-// unit is a passage ready to be ranked.
-type unit struct {
-	driver.Passage
-	freq map[string]float64 // weighted occurrences of each stem
-	size float64            // weighted length
+func newSpace(docs map[string]driver.Document) *space {
+	var passages []driver.Passage
+	for _, d := range docs {
+		passages = append(passages, d.Passages...)
+	}
+	return &space{docs, bm25.New(passages)}
+}
+
+// have returns the project's namespace as it is now; nil if there is none.
+func (m *memory) have(id tenant.ID) (*space, error) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	if m.closed {
+		return nil, errClosed
+	}
+	return m.spaces[id], nil
+}
+
+func (m *memory) put(id tenant.ID, s *space) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.closed {
+		return errClosed
+	}
+	m.spaces[id] = s
+	return nil
 }
 
 // space returns the scope's namespace, filled; nil if there is none.
 func (m *memory) space(ctx context.Context, sc tenant.Scope) (*space, error) {
-	m.mu.RLock()
-	s := m.spaces[sc.Project()]
-	m.mu.RUnlock()
-	if s != nil || m.load == nil {
-		return s, nil
+	s, err := m.have(sc.Project())
+	if s != nil || err != nil || m.load == nil {
+		return s, err
 	}
 	v, err, _ := m.flights.Do(sc.Project().String(), func() (any, error) {
+		// It may have been filled, and even replaced, since it was looked for.
+		if s, err := m.have(sc.Project()); s != nil || err != nil {
+			return s, err
+		}
 		docs, err := m.load(ctx, sc)
 		if err != nil {
 			return nil, err
 		}
-		all := make(map[string]driver.Document, len(docs))
-		for _, d := range docs {
-			all[d.ID] = d
-		}
-		s := build(all)
-		m.mu.Lock()
-		defer m.mu.Unlock()
-		m.spaces[sc.Project()] = s
-		return s, nil
+		s := newSpace(byID(docs))
+		return s, m.put(sc.Project(), s)
 	})
 	if err != nil {
 		return nil, err
 	}
 	return v.(*space), nil
+}
+
+func byID(docs []driver.Document) map[string]driver.Document {
+	all := make(map[string]driver.Document, len(docs))
+	for _, d := range docs {
+		all[d.ID] = d
+	}
+	return all
 }
 
 func (m *memory) Replace(ctx context.Context, sc tenant.Scope, docs []driver.Document, gone []string) error {
@@ -103,45 +121,21 @@ func (m *memory) Replace(ctx context.Context, sc tenant.Scope, docs []driver.Doc
 	if _, err := m.space(ctx, sc); err != nil { // filled first, if it can be
 		return err
 	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
+	m.writing.Lock()
+	defer m.writing.Unlock()
+	old, err := m.have(sc.Project())
+	if err != nil {
+		return err
+	}
 	all := make(map[string]driver.Document)
-	if old := m.spaces[sc.Project()]; old != nil {
+	if old != nil {
 		maps.Copy(all, old.docs)
 	}
 	for _, id := range gone {
 		delete(all, id)
 	}
-	for _, d := range docs {
-		all[d.ID] = d
-	}
-	m.spaces[sc.Project()] = build(all)
-	return nil
-}
-
-func build(docs map[string]driver.Document) *space {
-	s := &space{docs: docs, with: make(map[string]int)}
-	for _, d := range docs {
-		for _, p := range d.Passages {
-			u := unit{Passage: p, freq: make(map[string]float64)}
-			for _, f := range []struct {
-				text   string
-				weight float64
-			}{{p.Title, driver.TitleWeight}, {p.Heading, driver.HeadingWeight}, {p.Text, driver.TextWeight}} {
-				for _, w := range search.Words(f.text) {
-					u.freq[search.Stem(w)] += f.weight
-					u.size += f.weight
-				}
-			}
-			for stem := range u.freq {
-				s.with[stem]++
-			}
-			s.mean += u.size
-			s.units = append(s.units, u)
-		}
-	}
-	s.mean /= max(1, float64(len(s.units)))
-	return s
+	maps.Copy(all, byID(docs))
+	return m.put(sc.Project(), newSpace(all))
 }
 
 func (m *memory) Versions(ctx context.Context, sc tenant.Scope) (map[string]string, error) {
@@ -169,34 +163,13 @@ func (m *memory) Query(ctx context.Context, sc tenant.Scope, terms []string, lim
 	if s == nil || err != nil {
 		return nil, errors.Join(err, ctx.Err())
 	}
-	stems := make([]string, len(terms))
-	for i, t := range terms {
-		stems[i] = search.Stem(t)
-	}
-	var hits []driver.Hit
-	for i := range s.units {
-		if score := s.score(&s.units[i], stems); score > 0 {
-			hits = append(hits, driver.Hit{Passage: s.units[i].Passage, Score: score})
-		}
-	}
-	slices.SortFunc(hits, func(a, b driver.Hit) int {
-		return cmp.Or(cmp.Compare(b.Score, a.Score), cmp.Compare(a.ID, b.ID))
-	})
-	return hits[:min(limit, len(hits))], ctx.Err()
+	return s.index.Query(terms, limit), ctx.Err()
 }
 
-func (s *space) score(u *unit, stems []string) float64 {
-	var sum float64
-	for _, stem := range stems {
-		f := u.freq[stem]
-		if f == 0 {
-			continue
-		}
-		n := float64(s.with[stem])
-		idf := math.Log(1 + (float64(len(s.units))-n+0.5)/(n+0.5))
-		sum += idf * f * (k1 + 1) / (f + k1*(1-b+b*u.size/s.mean))
-	}
-	return sum
+// Close gives up what is in memory.
+func (m *memory) Close() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.closed, m.spaces = true, nil
+	return nil
 }
-
-func (m *memory) Close() error { return nil }

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -19,7 +20,7 @@ import (
 	"switchboard/shared/tenant/tenanttest"
 )
 
-// Run runs the suite; open returns an empty index that the test closes.
+// Run runs the suite; open returns an empty index, which a test may close.
 func Run(t *testing.T, open func(t *testing.T) *search.Index) {
 	for _, c := range []struct {
 		name string
@@ -31,7 +32,10 @@ func Run(t *testing.T, open func(t *testing.T) *search.Index) {
 		{"Replaces", replaces},
 		{"OddStrings", oddStrings},
 		{"Concurrent", concurrent},
+		{"OldOrNewWhole", oldOrNew},
+		{"EqualsComeByID", equals},
 		{"Canceled", canceled},
+		{"Closed", closed},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -170,7 +174,7 @@ func oddStrings(t *testing.T, x *search.Index) {
 			t.Errorf("%.40q: %v", q, err)
 		}
 	}
-	for _, q := range []string{"résumé", "café", "quotes"} {
+	for _, q := range []string{"résumé", "café", "quotes", "RESUME", "cafe", "cafe\u0301"} {
 		if got := ids(t, x, sc, q); len(got) != 1 {
 			t.Errorf("%q found %v", q, got)
 		}
@@ -195,6 +199,103 @@ func concurrent(t *testing.T, x *search.Index) {
 		})
 	}
 	wg.Wait()
+}
+
+// edition is a document all of whose passages say which edition it is, and have
+// "heron" in them; an odd one has fewer passages.
+func edition(n int) search.Document {
+	texts := make([]string, 3+2*(1-n%2))
+	for i := range texts {
+		texts[i] = fmt.Sprintf("heron edition%d", n)
+	}
+	return doc("d", fmt.Sprint(n), texts...)
+}
+
+// whole returns the edition that a query sees, which must be one alone, and all of
+// it.
+func whole(ctx context.Context, x *search.Index, sc tenant.Scope) (int, error) {
+	hits, err := x.Query(ctx, sc, "heron", 20)
+	if err != nil || len(hits) == 0 {
+		return 0, fmt.Errorf("%d hits, %v", len(hits), err)
+	}
+	n := 0
+	if _, err := fmt.Sscanf(hits[0].Text, "heron edition%d", &n); err != nil {
+		return 0, err
+	}
+	for _, h := range hits {
+		if want := edition(n).Passages; h.Text != want[0].Text || len(hits) != len(want) {
+			return 0, fmt.Errorf("%d hits of edition %d, one is %q", len(hits), n, h.Text)
+		}
+	}
+	return n, nil
+}
+
+// oldOrNew asks while the passages are replaced, and by other tenants, for whom the
+// driver may make room.
+func oldOrNew(t *testing.T, x *search.Index) {
+	const editions = 50
+	sc := tenanttest.Scope("abc")
+	put(t, x, sc, edition(0))
+	var (
+		wg   sync.WaitGroup
+		over atomic.Bool // the last edition may have failed
+	)
+	for i := range 4 {
+		neighbour := tenanttest.Scope(fmt.Sprintf("neighbour-%d", i))
+		put(t, x, neighbour, edition(1000+i))
+		wg.Go(func() {
+			for last := 0; last < editions && !over.Load(); {
+				n, err := whole(t.Context(), x, sc)
+				if err != nil || n < last {
+					t.Errorf("edition %d after %d, %v", n, last, err)
+					return
+				}
+				last = n
+				if n, err := whole(t.Context(), x, neighbour); n != 1000+i || err != nil {
+					t.Errorf("neighbour %d sees edition %d, %v", i, n, err)
+					return
+				}
+			}
+		})
+	}
+	for n := 1; n <= editions; n++ {
+		if err := x.Replace(t.Context(), sc, []search.Document{edition(n)}, nil); err != nil {
+			t.Error(err)
+		}
+		if got, err := whole(t.Context(), x, sc); got != n || err != nil {
+			t.Errorf("after edition %d: %d, %v", n, got, err)
+		}
+	}
+	over.Store(true)
+	wg.Wait()
+}
+
+func equals(t *testing.T, x *search.Index) {
+	sc := tenanttest.Scope("abc")
+	put(t, x, sc, doc("c", "1", "heron"), doc("a", "1", "heron", "heron"), doc("b", "1", "heron"))
+	for range 2 {
+		if diff := cmp.Diff([]string{"a#0", "a#1", "b#0", "c#0"}, ids(t, x, sc, "heron")); diff != "" {
+			t.Error(diff)
+		}
+	}
+}
+
+func closed(t *testing.T, x *search.Index) {
+	sc := tenanttest.Scope("abc")
+	put(t, x, sc, doc("d", "1", "heron"))
+	ids(t, x, sc, "heron") // it may be held in memory now
+	if err := x.Close(); err != nil {
+		t.Fatal(err)
+	}
+	_, verr := x.Versions(t.Context(), sc)
+	_, qerr := x.Query(t.Context(), sc, "heron", 3)
+	for name, err := range map[string]error{
+		"Replace": x.Replace(t.Context(), sc, []search.Document{doc("d", "2", "heron")}, nil), "Versions": verr, "Query": qerr,
+	} {
+		if !problem.Is(err, problem.Unavailable) {
+			t.Errorf("%s of a closed index: %v", name, err)
+		}
+	}
 }
 
 func canceled(t *testing.T, x *search.Index) {

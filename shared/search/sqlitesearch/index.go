@@ -3,7 +3,6 @@ package sqlitesearch
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	"github.com/ncruces/go-sqlite3"
 	"github.com/ncruces/go-sqlite3/ext/fts5"
@@ -54,7 +53,7 @@ func (f *file) prepare() error {
 	f.query, _, err = f.conn.PrepareFlags(fmt.Sprintf(`
 		SELECT p.id, p.document, p.title, p.heading, p.url, p.text, -best.score
 		FROM (SELECT rowid, bm25(words, %g, %g, %g) AS score FROM words WHERE words MATCH ? ORDER BY score LIMIT ?) best
-		JOIN passage p ON p.n = best.rowid ORDER BY best.score`,
+		JOIN passage p ON p.n = best.rowid ORDER BY best.score, p.id`,
 		driver.TitleWeight, driver.HeadingWeight, driver.TextWeight), sqlite3.PREPARE_PERSISTENT)
 	return err
 }
@@ -87,6 +86,9 @@ func (f *file) number(sql string) (int, error) {
 
 func (s *store) Replace(ctx context.Context, sc tenant.Scope, docs []driver.Document, gone []string) error {
 	return s.with(ctx, sc, "sqlitesearch.Replace", func(f *file) (err error) {
+		// Whatever became of it, the file is read again; f is locked, so nobody
+		// holds what was read before.
+		defer s.forget(f, sc.Project())
 		tx, err := f.conn.BeginImmediate()
 		if err != nil {
 			return err
@@ -106,8 +108,8 @@ func (s *store) Replace(ctx context.Context, sc tenant.Scope, docs []driver.Docu
 	})
 }
 
-// small is the number of passages up to which the index is merged whole.
-const small = 20_000
+// mergedWhole is the number of passages up to which the index is merged whole.
+const mergedWhole = 20_000
 
 // merge joins the segments of the index, of which every write adds one and every
 // query looks into all: one segment instead of a dozen makes a query eight times
@@ -117,7 +119,7 @@ func (f *file) merge() error {
 	if err != nil {
 		return err
 	}
-	if n <= small {
+	if n <= mergedWhole {
 		return f.conn.Exec(`INSERT INTO words(words) VALUES('optimize')`)
 	}
 	return f.conn.Exec(`INSERT INTO words(words, rank) VALUES('merge', 500)`)
@@ -172,40 +174,4 @@ func (s *store) Versions(ctx context.Context, sc tenant.Scope) (map[string]strin
 		return st.Err()
 	})
 	return out, err
-}
-
-func (s *store) Query(ctx context.Context, sc tenant.Scope, terms []string, limit int) ([]driver.Hit, error) {
-	match := expression(terms)
-	var hits []driver.Hit
-	err := s.with(ctx, sc, "sqlitesearch.Query", func(f *file) error {
-		st := f.query
-		defer st.Reset()
-		if err := st.BindText(1, match); err != nil {
-			return err
-		}
-		if err := st.BindInt(2, limit); err != nil {
-			return err
-		}
-		for st.Step() {
-			hits = append(hits, driver.Hit{Passage: driver.Passage{
-				ID: st.ColumnText(0), Document: st.ColumnText(1), Title: st.ColumnText(2),
-				Heading: st.ColumnText(3), URL: st.ColumnText(4), Text: st.ColumnText(5),
-			}, Score: st.ColumnFloat(6)})
-		}
-		return st.Err()
-	})
-	return hits, err
-}
-
-// expression is an FTS5 query for any of the terms. Each is a quoted string, in
-// which nothing is an operator.
-func expression(terms []string) string {
-	var b strings.Builder
-	for i, t := range terms {
-		if i > 0 {
-			b.WriteString(" OR ")
-		}
-		b.WriteString(`"` + strings.ReplaceAll(t, `"`, `""`) + `"`)
-	}
-	return b.String()
 }

@@ -1,12 +1,15 @@
-// Package sqlitesearch is a search index in SQLite: FTS5 with BM25, one file for
-// each tenant in the tenant's own directory.
+// Package sqlitesearch is a search index in SQLite: one file for each tenant in
+// the tenant's own directory. The file is the truth. An ordinary tenant's passages
+// are read into memory by its first query and ranked there; a large tenant's, by
+// FTS5 in the file.
 //
-// Only shared/app/local and tests import it. Its one promise: a query opens the
+// Only shared/app/local and tests import it. Its one promise: a query reads the
 // asker's own file and no other, and a file that is damaged harms its tenant
 // alone. What is in it can be made again from the company's documents.
 package sqlitesearch
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"os"
@@ -20,13 +23,26 @@ import (
 	"switchboard/shared/tenant"
 )
 
-// Open returns the index whose files are DIR/<project>/search.db.
-func Open(dir string) (*search.Index, error) {
+// Options are the bounds of what is held in memory; zero is the default.
+type Options struct {
+	Passages int // of a tenant that is ranked in memory: 2,000
+	Text     int // of such a tenant, in bytes, with titles and addresses: 4 MB
+	Memory   int // of all of them together, in bytes, estimated: 32 MB
+}
+
+// Open returns the index whose files are DIR/<project>/search.db. Options may be nil.
+func Open(dir string, o *Options) (*search.Index, error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return nil, err
 	}
-	return search.New(&store{root: root, files: make(map[tenant.ID]*file)}), nil
+	if o == nil {
+		o = new(Options)
+	}
+	s := &store{root: root, files: make(map[tenant.ID]*file)}
+	s.small = Options{Passages: cmp.Or(o.Passages, 2000), Text: cmp.Or(o.Text, 4<<20)}
+	s.held.max = cmp.Or(o.Memory, 32<<20)
+	return search.New(s), nil
 }
 
 // maxOpen bounds the files held open; one that is closed is opened again in a
@@ -34,7 +50,9 @@ func Open(dir string) (*search.Index, error) {
 const maxOpen = 64
 
 type store struct {
-	root *os.Root
+	root  *os.Root
+	small Options // what a tenant may have to be held
+	held  held
 
 	mu     sync.Mutex
 	files  map[tenant.ID]*file
@@ -118,6 +136,7 @@ func (s *store) Close() error {
 		f.mu.Unlock()
 	}
 	clear(s.files)
+	s.held.close() // after the files: whoever was reading one may have put it there
 	return errors.Join(append(errs, s.root.Close())...)
 }
 
@@ -125,6 +144,7 @@ func (s *store) Close() error {
 type file struct {
 	mu      sync.Mutex
 	evicted bool
+	large   bool // known to be too large to be held
 	conn    *sqlite3.Conn
 	query   *sqlite3.Stmt
 }

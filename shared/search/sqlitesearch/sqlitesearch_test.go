@@ -14,7 +14,12 @@ import (
 
 func open(t testing.TB, dir string) *search.Index {
 	t.Helper()
-	x, err := sqlitesearch.Open(dir)
+	return openWith(t, dir, nil)
+}
+
+func openWith(t testing.TB, dir string, o *sqlitesearch.Options) *search.Index {
+	t.Helper()
+	x, err := sqlitesearch.Open(dir, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -24,7 +29,16 @@ func open(t testing.TB, dir string) *search.Index {
 
 func TestConformance(t *testing.T) {
 	t.Parallel()
-	searchtest.Run(t, func(t *testing.T) *search.Index { return open(t, t.TempDir()) })
+	for name, o := range map[string]*sqlitesearch.Options{
+		"Held":      nil,
+		"HeldByFew": {Memory: 2000}, // room for one small tenant or two
+		"Large":     {Text: 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			searchtest.Run(t, func(t *testing.T) *search.Index { return openWith(t, t.TempDir(), o) })
+		})
+	}
 }
 
 func docs(id, text string) []search.Document {

@@ -41,7 +41,7 @@ type Driver interface {
 	// Versions returns the version of every document by its id.
 	Versions(ctx context.Context, sc tenant.Scope) (map[string]string, error)
 	// Query returns up to limit passages that have at least one of the terms,
-	// best first. Terms are lower-case words, at least one.
+	// best first, by id where two score alike. Terms are lower-case words, at least one.
 	Query(ctx context.Context, sc tenant.Scope, terms []string, limit int) ([]Hit, error)
 	// Close releases what the driver holds.
 	Close() error
