@@ -40,7 +40,7 @@ func (e *Events) Next() (name, data []byte, err error) {
 			e.name, lines = e.name[:0], 0
 			continue
 		}
-		field, value, _ := bytes.Cut(line, colon)
+		field, value, _ := bytes.Cut(line, []byte{':'})
 		if len(value) > 0 && value[0] == ' ' {
 			value = value[1:]
 		}
@@ -57,8 +57,6 @@ func (e *Events) Next() (name, data []byte, err error) {
 		}
 	}
 }
-
-var colon = []byte(":")
 
 // line returns the next line without its end, valid until the next call.
 func (e *Events) line() ([]byte, error) {
