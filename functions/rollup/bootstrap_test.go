@@ -75,12 +75,26 @@ type rig struct {
 	data     *table.Table
 }
 
-func newRig(t *testing.T, bootstrap string, env ...string) *rig {
+// newRig starts all on DynamoDB Local where there is one, else on dynamotest.
+func newRig(t *testing.T, bootstrap string) *rig {
 	t.Helper()
-	r := &rig{endpoint: os.Getenv("SWITCHBOARD_DYNAMODB_ENDPOINT"), name: "data-" + rand.Text()}
-	if r.endpoint == "" || env != nil {
-		r.endpoint, r.server = dynamotest.Start(t)
+	if endpoint := os.Getenv("SWITCHBOARD_DYNAMODB_ENDPOINT"); endpoint != "" {
+		return startRig(t, bootstrap, &rig{endpoint: endpoint})
 	}
+	return newFakeRig(t, bootstrap)
+}
+
+// newFakeRig is for tests that count units or have requests fail.
+func newFakeRig(t *testing.T, bootstrap string, env ...string) *rig {
+	t.Helper()
+	r := new(rig)
+	r.endpoint, r.server = dynamotest.Start(t)
+	return startRig(t, bootstrap, r, env...)
+}
+
+func startRig(t *testing.T, bootstrap string, r *rig, env ...string) *rig {
+	t.Helper()
+	r.name = "data-" + rand.Text() // others use the real one too
 	client := r.client(t.Cleanup)
 	if err := dynamotable.CreateTable(t.Context(), client, r.name); err != nil {
 		t.Fatal(err)

@@ -129,7 +129,7 @@ func deadRetry(t *testing.T, bootstrap string) {
 }
 
 func withinABatch(t *testing.T, bootstrap string) {
-	r := newRig(t, bootstrap, "CONTROL=dynamotest") // it counts units
+	r := newFakeRig(t, bootstrap)
 	for _, key := range []string{"a", "b", "c"} {
 		whole(t, process(t, r.data), sc, key)
 	}
@@ -141,7 +141,7 @@ func withinABatch(t *testing.T, bootstrap string) {
 }
 
 func twoShards(t *testing.T, bootstrap string) {
-	r := newRig(t, bootstrap, "CONTROL=dynamotest")
+	r := newFakeRig(t, bootstrap)
 	whole(t, process(t, r.data), sc, "a")
 	before := r.server.Units()
 	for _, rec := range r.records(t, 2) {
@@ -172,17 +172,11 @@ func companies(t *testing.T, bootstrap string) {
 // storeFails has the note's write refused, then the closing's: what was not done is
 // reported, and done when it comes again.
 func storeFails(t *testing.T, bootstrap string) {
-	r := newRig(t, bootstrap, "CONTROL=dynamotest")
+	r := newFakeRig(t, bootstrap)
 	var dead chat.Start
 	r.longAgo(t, func(t *testing.T, s *chat.Service) { dead = begun(t, s, sc, "k") })
 	whole(t, process(t, r.data), sc, "done")
 	all := r.records(t, 3)
-	first := ""
-	for _, rec := range all {
-		if n := number(t, rec); first == "" || n < first {
-			first = n
-		}
-	}
 	down := func(op string) func(dynamotest.Call) dynamotest.Fault {
 		return func(c dynamotest.Call) dynamotest.Fault {
 			if c.Op == op {
@@ -284,7 +278,7 @@ func foreign(t *testing.T, bootstrap string) {
 }
 
 func unopened(t *testing.T, bootstrap string) {
-	r := newRig(t, bootstrap, "SWITCHBOARD_TABLE=")
+	r := newFakeRig(t, bootstrap, "SWITCHBOARD_TABLE=")
 	for _, event := range []string{"rollup-stream", "rollup-schedule"} {
 		_, err := r.Invoke(t.Context(), sample(t, event))
 		if fe, ok := errors.AsType[*runtimetest.FunctionError](err); !ok || strings.Contains(fe.Message, "SWITCHBOARD") {
