@@ -6,7 +6,7 @@ export CGO_ENABLED := 0
 LAMBDA   := -trimpath -tags lambda.norpc -ldflags "-s -w"
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test race vet fmt fuzz verify bench crash clean build-ChatFunction
+.PHONY: help run build test race vet fmt fuzz verify bench crash clean build-ChatFunction build-RollupFunction
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-zA-Z_-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,3 +48,6 @@ clean: ## Remove what was built, fetched and stored here
 # What `sam build` calls for the function of this name.
 build-ChatFunction:
 	GOOS=linux GOARCH=arm64 $(GO) build $(LAMBDA) -o "$(ARTIFACTS_DIR)/bootstrap" ./functions/chat
+
+build-RollupFunction:
+	GOOS=linux GOARCH=arm64 $(GO) build $(LAMBDA) -o "$(ARTIFACTS_DIR)/bootstrap" ./functions/rollup

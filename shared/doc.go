@@ -23,6 +23,14 @@
 // derived and can be made again: the window by reading the conversation's last items,
 // the list by following the table's change feed.
 //
+// # When its process dies
+//
+// The reservation is left, and says by when its process has ended. In one process
+// [chat.Service.Sweep] follows the feed and closes the turn. On Lambda the table's
+// stream calls functions/rollup, which notes the turns that are still running, and a
+// schedule has it close those whose time is up ([app/aws/rollup] says why so). Either
+// way the conversation shows the turn as interrupted, and a retry takes it up.
+//
 // # Rooms
 //
 //	problem, strictjson   failures with a client's and an operator's view; JSON from outside
@@ -35,7 +43,8 @@
 //	company, knowledge    a company's folder; its articles as passages
 //	chat                  the turn
 //	app, app/local, app/aws, app/providers   which routes and which drivers
-//	host                  how HTTP gets in
+//	app/aws/rollup        what follows from turns, behind the table's stream
+//	host                  how HTTP, and on Lambda the stream, gets in
 //	web                   pages
 //
 // Imports go down this list, never up; [archtest] holds that, and that drivers are
@@ -44,8 +53,7 @@
 //
 // # Rough edges we know of
 //
-// On Lambda a turn whose process died is closed when it is retried, not by a sweeper:
-// that needs a consumer of the table's stream. A follow-up question is searched for by
+// A follow-up question is searched for by
 // its own words alone, because the window arrives at the same time as the passages.
 // The model port has no place for images.
 package shared

@@ -71,6 +71,49 @@ func TestEveryFunctionIsDeployed(t *testing.T) {
 	}
 }
 
+var (
+	trigger  = regexp.MustCompile(`(?m)^          Type: (DynamoDB|Schedule)$`)
+	required = []string{
+		// Without the first Lambda takes every batch for done, and without the
+		// second it drops what it could not take and tells nobody.
+		"FunctionResponseTypes: [ReportBatchItemFailures]", "OnFailure: {Type: SQS",
+		"MaximumRetryAttempts: ", "MaximumBatchingWindowInSeconds: ",
+		// The function would answer its own writes with another invocation.
+		`"sk":{"S":[{"anything-but":["` + chat.NoteID + `"]}]}`,
+	}
+)
+
+// A function that a stream or a schedule calls is called as its host needs it, and
+// has an event to be tried with.
+func TestEveryWorkerHasItsEvents(t *testing.T) {
+	t.Parallel()
+	template, makefile := read(t, "template.yaml"), read(t, "Makefile")
+	folder := map[string]string{}
+	for _, m := range target.FindAllStringSubmatch(makefile, -1) {
+		folder[m[1]] = m[2]
+	}
+	found := 0
+	for _, at := range lambda.FindAllStringSubmatchIndex(template, -1) {
+		name, body := template[at[2]:at[3]], template[at[1]:]
+		if next := regexp.MustCompile(`(?m)^  \w+:$`).FindStringIndex(body); next != nil {
+			body = body[:next[0]]
+		}
+		for _, m := range trigger.FindAllStringSubmatch(body, -1) {
+			found++
+			kind := map[string]string{"DynamoDB": "-stream", "Schedule": "-schedule"}[m[1]]
+			read(t, "events/"+folder[name]+kind+".json")
+			for _, text := range required {
+				if m[1] == "DynamoDB" && !strings.Contains(body, text) {
+					t.Errorf("%s: its stream lacks %s", name, text)
+				}
+			}
+		}
+	}
+	if found != 2 {
+		t.Errorf("control: %d streams and schedules", found)
+	}
+}
+
 // routes are those of every function, made without a store behind them.
 func routes() []auth.Route { return app.Routes(&app.Parts{Chat: &chat.Service{}}) }
 

@@ -25,7 +25,8 @@ type Companies interface {
 	Company(ctx context.Context, sc tenant.Scope) (company.Entry, error)
 }
 
-// Service takes turns. All fields but the last group are needed.
+// Service takes turns. All fields but the last group are needed; what closes turns
+// alone (Watch and CloseDue) needs Table and Process.
 type Service struct {
 	Companies Companies
 	Table     *table.Table

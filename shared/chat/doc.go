@@ -19,7 +19,8 @@
 // There are two items. The reservation (kind "reservation", by turn id) says that
 // a turn exists, where its item is and what was asked. The turn's item (kind
 // "turn", by conversation and time) is the ledger. A reservation without an item
-// is a turn that runs, or one whose process died; sweep.go closes those. A retry
+// is a turn that runs, or one whose process died; sweep.go closes those, by a note of
+// open turns that watch.go keeps from the table's change feed. A retry
 // (retry.go) meets the reservation, and then waits for the item, repeats it, or
 // takes the turn over.
 package chat

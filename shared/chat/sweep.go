@@ -5,100 +5,81 @@ import (
 	"errors"
 	"time"
 
-	"github.com/go-json-experiment/json"
-
 	"switchboard/shared/problem"
 	"switchboard/shared/table"
 	"switchboard/shared/tenant"
 )
 
-// sweepKey is where the sweeper keeps how far it has read.
-var sweepKey = table.Key{Kind: "sweep", ID: "turns"}
-
-// sweepState is the sweeper's place in the change feed and the turns that were
-// reserved before it and had no item yet.
-type sweepState struct {
-	After string          `json:"after"`
-	Open  map[string]bool `json:"open"`
-}
-
-// sweepBatch is how many changes are read at a time.
-const sweepBatch = 500
-
 // Sweep closes the tenant's turns whose process died: they become interrupted
 // turns with what was asked, so that the conversation shows them and a retry can
-// take them up. It follows the change feed, so its cost is that of what happened
-// since it last ran. It returns how many it closed; running it twice does no
-// harm.
+// take them up. It is for one process: it reads the change feed from where it was,
+// so its cost is that of what happened since it last ran. It returns how many it
+// closed; running it twice does no harm.
+//
+// Where the feed comes by itself, as on Lambda, [Service.Watch] and
+// [Service.CloseDue] are its two halves.
 func (s *Service) Sweep(ctx context.Context, sc tenant.Scope) (int, error) {
-	it, err := s.Table.Get(ctx, sc, sweepKey)
+	it, err := s.Table.Get(ctx, sc, noteKey)
 	if err != nil {
 		return 0, err
 	}
-	var st sweepState
-	if it.Version > 0 {
-		if err := json.Unmarshal(it.Body, &st); err != nil {
-			return 0, problem.Wrap(problem.Internal, "chat.Sweep", err)
+	n, err := decodeNote(it)
+	if err != nil {
+		return 0, err
+	}
+	moved, err := s.follow(ctx, sc, &n)
+	if err != nil {
+		return 0, err
+	}
+	closed, ended, err := s.closeTurns(ctx, sc, n)
+	n.drop(ended)
+	if !moved && len(ended) == 0 {
+		return closed, err
+	}
+	return closed, errors.Join(err, s.Table.Write(ctx, sc, table.Put(noteKey, encode(n)).Relaxed()))
+}
+
+// CloseDue closes the turns that [Service.Watch] has noted and whose time is up.
+// It asks the table about each, so a note that is out of date costs two reads and
+// closes nothing.
+func (s *Service) CloseDue(ctx context.Context, sc tenant.Scope) (int, error) {
+	it, err := s.Table.Get(ctx, sc, noteKey)
+	if err != nil {
+		return 0, err
+	}
+	n, err := decodeNote(it)
+	if err != nil {
+		return 0, err
+	}
+	closed, ended, err := s.closeTurns(ctx, sc, n)
+	if len(ended) == 0 {
+		return closed, err
+	}
+	return closed, errors.Join(err, s.amend(ctx, sc, func(n *note) bool { return n.drop(ended) }))
+}
+
+// closeTurns looks at each noted turn whose time is up. ended are those that need
+// not be looked at again. A turn that cannot be read keeps no other one open.
+func (s *Service) closeTurns(ctx context.Context, sc tenant.Scope, n note) (closed int, ended map[string]time.Time, err error) {
+	ended = make(map[string]time.Time)
+	var failed []error
+	for id, until := range n.Open {
+		if !s.Alone && time.Now().Before(until) {
+			continue
 		}
-	}
-	if st.Open == nil {
-		st.Open = make(map[string]bool)
-	}
-	moved, err := s.follow(ctx, sc, &st)
-	if err != nil {
-		return 0, err
-	}
-	closed := 0
-	for id := range st.Open {
-		ended, wrote, err := s.closeTurn(ctx, sc, id)
+		over, wrote, err := s.closeTurn(ctx, sc, id)
 		if err != nil {
-			return closed, err
+			failed = append(failed, err)
+			continue
 		}
-		if ended {
-			delete(st.Open, id)
+		if over {
+			ended[id] = until
 		}
 		if wrote {
 			closed++
 		}
 	}
-	if !moved && closed == 0 {
-		return 0, nil
-	}
-	return closed, s.Table.Write(ctx, sc, table.Put(sweepKey, encode(st)).Relaxed())
-}
-
-// follow reads the feed to its end and keeps st.Open in step with it. moved says
-// that there was anything but the sweeper's own note in it.
-func (s *Service) follow(ctx context.Context, sc tenant.Scope, st *sweepState) (moved bool, err error) {
-	for {
-		changes, next, err := s.Table.Changes(ctx, sc, st.After, sweepBatch)
-		if err != nil {
-			return moved, err
-		}
-		for _, c := range changes {
-			moved = moved || c.Key != sweepKey
-			switch {
-			case c.Key.Kind == reservationKind && c.Item.Version > 0:
-				st.Open[c.Key.ID] = true
-			case c.Key.Kind == reservationKind:
-				delete(st.Open, c.Key.ID)
-			case c.Key.Kind == turnKind && c.Item.Version > 0:
-				var t struct {
-					ID string `json:"id"`
-				}
-				if err := json.Unmarshal(c.Item.Body, &t); err != nil {
-					return moved, problem.Wrap(problem.Internal, "chat.follow", err)
-				}
-				// A retry of this turn, if there is one, reserves it again after
-				// this and so opens it again.
-				delete(st.Open, t.ID)
-			}
-		}
-		st.After = next
-		if len(changes) < sweepBatch {
-			return moved, nil
-		}
-	}
+	return closed, ended, errors.Join(failed...)
 }
 
 // closeTurn ends a turn if nobody is at work on it. ended says that the sweeper
@@ -140,7 +121,11 @@ func (s *Service) closeTurn(ctx context.Context, sc tenant.Scope, id string) (en
 	if !known {
 		return settled(s.Table.Write(ctx, sc, table.Delete(it)), false)
 	}
-	return settled(s.Table.Write(ctx, sc, table.Create(res.turnKey(), encode(res.interrupted(sc, id)))), true)
+	// The reservation is written too, as it is: a retry that has read it and not yet
+	// the item, and is about to take the turn over, has to look again. Otherwise its
+	// answer would meet our item, and be paid for and lost.
+	return settled(s.Table.Write(ctx, sc,
+		table.Create(res.turnKey(), encode(res.interrupted(sc, id))), table.Replace(it, it.Body)), true)
 }
 
 // settled reads a write's result: a conflict means that somebody else moved on

@@ -43,6 +43,22 @@ func Load(fsys fs.FS) ([]Company, error) {
 	return companies, nil
 }
 
+// IDs returns the ids of the companies in fsys without reading them: those of the
+// folders that [Load] reads. A folder whose name is no id is nobody's company here.
+func IDs(fsys fs.FS) ([]tenant.ID, error) {
+	entries, err := fs.ReadDir(fsys, ".")
+	if err != nil {
+		return nil, fmt.Errorf("company.IDs: %w", err)
+	}
+	var ids []tenant.ID
+	for _, e := range entries {
+		if id, err := tenant.ParseID(e.Name()); err == nil && e.IsDir() {
+			ids = append(ids, id)
+		}
+	}
+	return ids, nil
+}
+
 // isSetAside is for drafts, editors' files and the like.
 func isSetAside(name string) bool { return name[0] == '.' || name[0] == '_' }
 

@@ -216,6 +216,25 @@ func TestCompaniesAreInOrderOfID(t *testing.T) {
 	}
 }
 
+func TestIDsAreThoseOfTheFoldersThatAreRead(t *testing.T) {
+	t.Parallel()
+	fsys := fstest.MapFS{
+		"zeta/company.yaml": {Data: []byte("name: Zeta")}, "alpha/company.yaml": {Data: []byte("name: Alpha")},
+		"_draft/company.yaml": {Data: []byte("name: Draft")}, "plain": {Data: []byte("a file")},
+	}
+	ids, err := company.IDs(fsys)
+	if err != nil {
+		t.Fatal(err)
+	}
+	companies, err := company.Load(fsys)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(ids) != 2 || len(companies) != 2 || ids[0] != companies[0].ID || ids[1] != companies[1].ID {
+		t.Errorf("ids %v, companies %v", ids, companies)
+	}
+}
+
 func TestNoCompanyIsNoError(t *testing.T) {
 	t.Parallel()
 	if got := mustLoad(t, tree(map[string]string{"embed.go": "package x"})); len(got) != 0 {

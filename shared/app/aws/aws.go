@@ -11,23 +11,20 @@ import (
 	"os"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/redis/go-redis/v9"
 
 	integrations "switchboard/company-integrations"
 	"switchboard/shared/app"
+	"switchboard/shared/app/aws/internal/account"
 	"switchboard/shared/app/providers"
 	"switchboard/shared/chat"
 	"switchboard/shared/company"
 	"switchboard/shared/knowledge"
-	"switchboard/shared/problem"
 	"switchboard/shared/search"
 	"switchboard/shared/search/memsearch"
 	"switchboard/shared/session"
 	"switchboard/shared/session/redissession"
-	"switchboard/shared/table"
-	"switchboard/shared/table/dynamotable"
 	"switchboard/shared/tenant"
 	"switchboard/shared/tenant/auth"
 	"switchboard/shared/usage"
@@ -38,7 +35,7 @@ import (
 // REDIS_URL (none: windows are read from the table), the models' keys, and the AWS
 // SDK's own variables.
 func Open(ctx context.Context) (*app.Parts, error) {
-	cfg, err := config.LoadDefaultConfig(ctx, config.WithLogger(sdkLog{}))
+	cfg, err := account.Config(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -48,11 +45,11 @@ func Open(ctx context.Context) (*app.Parts, error) {
 		return nil, err
 	}
 	client := dynamodb.NewFromConfig(cfg)
-	data, err := openTable(client, "SWITCHBOARD_TABLE", cursors)
+	data, err := account.Table(client, "SWITCHBOARD_TABLE", cursors)
 	if err != nil {
 		return nil, err
 	}
-	credentials, err := openTable(client, "SWITCHBOARD_DIRECTORY_TABLE", cursors)
+	credentials, err := account.Table(client, "SWITCHBOARD_DIRECTORY_TABLE", cursors)
 	if err != nil {
 		return nil, err
 	}
@@ -80,14 +77,6 @@ func Open(ctx context.Context) (*app.Parts, error) {
 			Models: models, Prices: prices, Process: chat.NewProcess(),
 		},
 	}, nil
-}
-
-func openTable(client *dynamodb.Client, variable string, cursors []byte) (*table.Table, error) {
-	name := os.Getenv(variable)
-	if name == "" {
-		return nil, problem.New(problem.Internal, "aws.Open", "%s is not set", variable)
-	}
-	return dynamotable.Open(dynamotable.Config{Client: client, Table: name, CursorKey: cursors})
 }
 
 // openSession returns nil, which is a session without a window, where there is no

@@ -1,4 +1,5 @@
-// Package lambdahost runs an http.Handler behind API Gateway on Lambda, streaming.
+// Package lambdahost runs an http.Handler behind API Gateway on Lambda, streaming,
+// and a [Worker] behind a table's stream and a schedule.
 //
 // Only the mains under functions/ import it; beside it stands httphost, which
 // runs the same handlers in one process.
@@ -10,5 +11,6 @@
 // after the first byte breaks the stream, a client that went away or a deadline
 // that is near cancels the request's context, and the next event does not start
 // before the handler of this one is done. Nothing of a request is kept outside
-// its own values, so a warm process knows nothing of the one before.
+// its own values, so a warm process knows nothing of the one before. To a worker the
+// promise is that a record it did not take comes again.
 package lambdahost

@@ -2,6 +2,7 @@ package lambdahost
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
 )
 
@@ -12,4 +13,9 @@ var NewRequest = newRequest
 // succeeds.
 func Opening[D any](open func(context.Context) (D, error), routes func(D) http.Handler) http.Handler {
 	return newApp(open, routes)
+}
+
+// Worked is Work without the Runtime API.
+func Worked[W Worker](open func(context.Context) (W, error)) func(context.Context, json.RawMessage) (any, error) {
+	return worker(&opening[W]{open: open})
 }

@@ -38,48 +38,16 @@ func Serve[D any](open func(context.Context) (D, error), routes func(D) http.Han
 }
 
 // app is a handler that is opened when first needed.
-type app struct {
-	open func() (http.Handler, error)
-
-	mu      sync.Mutex
-	handler http.Handler // nil until open has succeeded
-}
+type app struct{ opening[http.Handler] }
 
 func newApp[D any](open func(context.Context) (D, error), routes func(D) http.Handler) *app {
-	return &app{open: func() (h http.Handler, err error) {
-		ctx, cancel := context.WithCancel(context.Background())
-		late := time.AfterFunc(openTimeout, cancel)
-		defer func() {
-			if v := recover(); v != nil {
-				err = fmt.Errorf("panic: %v\n%s", v, debug.Stack())
-			}
-			late.Stop()
-			if err != nil {
-				cancel()
-			}
-		}()
+	return &app{opening[http.Handler]{open: func(ctx context.Context) (http.Handler, error) {
 		deps, err := open(ctx)
 		if err != nil {
 			return nil, err
 		}
 		return routes(deps), nil
-	}}
-}
-
-// opened returns the handler. Requests that arrive while one is opening it wait
-// for that attempt rather than start a second.
-func (a *app) opened() (http.Handler, error) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.handler != nil {
-		return a.handler, nil
-	}
-	h, err := a.open()
-	if err != nil {
-		return nil, err
-	}
-	a.handler = h
-	return h, nil
+	}}}
 }
 
 func (a *app) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -90,6 +58,46 @@ func (a *app) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	h.ServeHTTP(w, r)
+}
+
+// opening is a value that is opened when first needed.
+type opening[T any] struct {
+	open func(context.Context) (T, error)
+
+	mu    sync.Mutex
+	done  bool
+	value T // once done
+}
+
+// opened returns the value. Events that arrive while one is opening it wait for
+// that attempt rather than start a second.
+func (o *opening[T]) opened() (T, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.done {
+		return o.value, nil
+	}
+	v, err := o.attempt()
+	if err == nil {
+		o.value, o.done = v, true
+	}
+	return v, err
+}
+
+// attempt opens within openTimeout, and makes an error of a panic.
+func (o *opening[T]) attempt() (_ T, err error) {
+	ctx, cancel := context.WithCancel(context.Background())
+	late := time.AfterFunc(openTimeout, cancel)
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("panic: %v\n%s", v, debug.Stack())
+		}
+		late.Stop()
+		if err != nil {
+			cancel()
+		}
+	}()
+	return o.open(ctx)
 }
 
 func logUnopened(ctx context.Context, err error) {

@@ -32,7 +32,7 @@ const maxPage = 1000
 // The stream is the whole table's. It is read on the platform's credentials, and
 // every record of another tenant is passed over unread, which is fit for one
 // process and for tests. On Lambda nobody calls Changes: the event source mapping
-// hands the stream to functions/rollup.
+// hands the stream to functions/rollup, which reads it with [Decode].
 func (s *store) Changes(ctx context.Context, sc tenant.Scope, after string, limit int) ([]driver.Change, string, error) {
 	const op = "dynamotable.Changes"
 	if err := sc.Check(op); err != nil {

@@ -1,0 +1,59 @@
+// Package account opens what a Lambda's environment names in its AWS account.
+//
+// The wirings below shared/app/aws import it. Its one promise: nothing is called
+// before it is used, and what the SDK has to say goes to slog.
+package account
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/smithy-go/logging"
+
+	"switchboard/shared/problem"
+	"switchboard/shared/table"
+	"switchboard/shared/table/dynamotable"
+)
+
+// Config reads the AWS SDK's own variables.
+func Config(ctx context.Context) (aws.Config, error) {
+	return config.LoadDefaultConfig(ctx, config.WithLogger(sdkLog{}))
+}
+
+// Table opens the DynamoDB table that the variable names. cursors is the key of its
+// cursors.
+func Table(client *dynamodb.Client, variable string, cursors []byte) (*table.Table, error) {
+	name := os.Getenv(variable)
+	if name == "" {
+		return nil, problem.New(problem.Internal, "account.Table", "%s is not set", variable)
+	}
+	return dynamotable.Open(dynamotable.Config{Client: client, Table: name, CursorKey: cursors})
+}
+
+// sdkLog takes what the AWS SDK has to say to slog. By itself the SDK writes lines
+// of its own form beside the function's JSON.
+type sdkLog struct{}
+
+var _ logging.Logger = sdkLog{}
+
+// Logf implements logging.Logger. No client here logs requests or bodies, so what
+// comes is about connections and retries.
+func (sdkLog) Logf(class logging.Classification, format string, v ...any) {
+	level := slog.LevelDebug
+	if class == logging.Warn {
+		level = slog.LevelWarn
+	}
+	Said(context.Background(), level, "aws", format, v)
+}
+
+// Said logs what a client library says in words of its own.
+func Said(ctx context.Context, level slog.Level, client, format string, v []any) {
+	if slog.Default().Enabled(ctx, level) {
+		slog.LogAttrs(ctx, level, "a client's own words", slog.String("client", client), slog.String("text", fmt.Sprintf(format, v...)))
+	}
+}
