@@ -79,13 +79,14 @@ const (
 	NoCredential Kind = iota
 	SecretKey         // sk_: a company's server
 	Publishable       // pk_: asks for a widget token
+	Widget            // a visitor's browser, with a token it was given for a pk_
 	Operator          // op_: the platform's owner
 	Internal          // the platform's own background work
 )
 
 // String returns the kind's name as it stands in access records.
 func (k Kind) String() string {
-	return [...]string{"none", "secret_key", "publishable_key", "operator_key", "internal"}[min(k, Internal)]
+	return [...]string{"none", "secret_key", "publishable_key", "widget_token", "operator_key", "internal"}[min(k, Internal)]
 }
 
 // Grant is what a Scope is minted from.
@@ -95,6 +96,11 @@ type Grant struct {
 	Kind       Kind
 	Role       Role
 	Can        Capability
+
+	// Who a widget token is for. Elsewhere they are empty: anybody of the project.
+	Assistant string // the one assistant it may talk to
+	Person    string // whose conversations and memory it may touch
+	Proven    bool   // the person was vouched for, by the company or by our own mark
 }
 
 // Scope says who is asking, for which project, with which authority. It is the
@@ -122,13 +128,25 @@ func (s Scope) Kind() Kind { return s.g.Kind }
 // Role returns the role the credential has in its project.
 func (s Scope) Role() Role { return s.g.Role }
 
+// Assistant returns the one assistant that may be asked; "" means any.
+func (s Scope) Assistant() string { return s.g.Assistant }
+
+// Person returns the one person whose data may be touched; "" means anybody of the
+// project.
+func (s Scope) Person() string { return s.g.Person }
+
+// Proven reports whether the Person is who they say. One who is not may go on with a
+// conversation whose id they know, and may have nothing listed.
+func (s Scope) Proven() bool { return s.g.Proven }
+
 // Can reports whether the scope holds every capability in c.
 func (s Scope) Can(c Capability) bool { return s.g.Can&c == c }
 
-// Check refuses the zero Scope. Every store calls it first. The refusal is an
-// Internal problem: a missing scope is our mistake, never the client's.
+// Check refuses the zero Scope, and one of a widget that is bound to nobody. Every
+// store calls it first. The refusal is an Internal problem: a missing scope is our
+// mistake, never the client's.
 func (s Scope) Check(op string) error {
-	if s.g.Project.s == "" || s.g.Kind == NoCredential {
+	if s.g.Project.s == "" || s.g.Kind == NoCredential || s.g.Kind == Widget && (s.g.Person == "" || s.g.Assistant == "") {
 		return &problem.Error{Kind: problem.Internal, Op: op, Detail: "zero scope"}
 	}
 	return nil

@@ -33,6 +33,10 @@ func TestHalfAGrantRefuses(t *testing.T) {
 		{scope.Grant{Kind: scope.SecretKey, Role: scope.Owner, Can: scope.All}, false},
 		{scope.Grant{Project: id, Role: scope.Owner, Can: scope.All}, false},
 		{scope.Grant{Project: id, Kind: scope.SecretKey}, true},
+		{scope.Grant{Project: id, Kind: scope.Widget}, false},
+		{scope.Grant{Project: id, Kind: scope.Widget, Person: "p"}, false},
+		{scope.Grant{Project: id, Kind: scope.Widget, Assistant: "a"}, false},
+		{scope.Grant{Project: id, Kind: scope.Widget, Person: "p", Assistant: "a"}, true},
 	} {
 		if err := scope.Mint(c.g).Check("op"); (err == nil) != c.ok {
 			t.Errorf("%+v: %v", c.g, err)
