@@ -27,7 +27,7 @@ type pending struct {
 	ops     []driver.Op
 	relaxed bool // acknowledged before it is synced
 	size    int
-	turn    chan bool // the end of waiting: true is to lead, false that it is done
+	wake    chan bool // ends the wait: true to lead, false because it is done; nil for who led at once
 
 	// What became of it, set by who leads.
 	wrote bool
@@ -77,7 +77,7 @@ func (q *queue) enter(p *pending) (leads bool) {
 	defer q.mu.Unlock()
 	q.waiting = append(q.waiting, p)
 	if q.led {
-		p.turn = make(chan bool, 1)
+		p.wake = make(chan bool, 1)
 		return false
 	}
 	q.led = true
@@ -89,14 +89,14 @@ func (q *queue) enter(p *pending) (leads bool) {
 // done in a moment, and an answer is better than a doubt.
 func (q *queue) wait(ctx context.Context, p *pending) (leads bool, err error) {
 	select {
-	case leads = <-p.turn:
+	case leads = <-p.wake:
 		return leads, nil
 	case <-ctx.Done():
 	}
 	if q.withdraw(p) {
 		return false, ctx.Err()
 	}
-	return <-p.turn, nil
+	return <-p.wake, nil
 }
 
 // withdraw takes a write that waits behind another out of the queue.
@@ -104,7 +104,7 @@ func (q *queue) withdraw(p *pending) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for i, other := range q.waiting {
-		if other == p && len(p.turn) == 0 { // else it leads, and others rely on it
+		if other == p && len(p.wake) == 0 { // else it leads, and others rely on it
 			q.waiting = append(q.waiting[:i], q.waiting[i+1:]...)
 			return true
 		}
@@ -144,11 +144,11 @@ func (q *queue) pass(batch []*pending) {
 		q.waiting = q.waiting[1:]
 	}
 	for _, p := range batch {
-		if p.turn != nil {
-			p.turn <- false
+		if p.wake != nil {
+			p.wake <- false
 		}
 	}
 	if q.led = len(q.waiting) > 0; q.led {
-		q.waiting[0].turn <- true
+		q.waiting[0].wake <- true
 	}
 }

@@ -47,7 +47,7 @@ PRAGMA cache_size=-1024;
 PRAGMA mmap_size=0;
 PRAGMA temp_store=MEMORY;
 PRAGMA wal_autocheckpoint=0;
-PRAGMA journal_size_limit=20971520;`
+PRAGMA journal_size_limit=10485760;`
 )
 
 // migrate makes the schema in an empty file and refuses a file that is not ours

@@ -60,7 +60,7 @@ func Open(dir string, key []byte, opts *Options) (*table.Table, error) {
 }
 
 func open(dir string, opts *Options) (*store, error) {
-	st := &store{files: map[string]*file{}, lru: list.New(), limits: limits{whenIdle: 1000, atOnce: 4000}}
+	st := &store{files: map[string]*file{}, lru: list.New(), limits: limits{whenIdle: 1000, atOnce: 2000}}
 	if opts != nil {
 		st.opts = *opts
 	}

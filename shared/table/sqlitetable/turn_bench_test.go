@@ -5,7 +5,6 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
@@ -30,15 +29,11 @@ func turnItem(i int64) table.Op {
 // ulid is as long as one, in order of i like one, and as evenly spread at its end.
 func ulid(i int64) string { return fmt.Sprintf("%012d%014X", i, uint64(i)*0x9E3779B97F4A7C15>>8) }
 
-// meter reports what the clock does not show alike on a busy machine: the processor
-// time of the process, and the slow ends of what single writes took.
+// meter reports how long single writes took, the slow ones too.
 type meter struct {
 	mu   sync.Mutex
 	took []time.Duration
-	cpu  int64
 }
-
-func newMeter() *meter { return &meter{cpu: cpuTime()} }
 
 func (m *meter) write(b *testing.B, tbl *table.Table, op table.Op) {
 	began := time.Now()
@@ -52,19 +47,10 @@ func (m *meter) write(b *testing.B, tbl *table.Table, op table.Op) {
 }
 
 func (m *meter) report(b *testing.B) {
-	b.ReportMetric(float64(cpuTime()-m.cpu)/float64(b.N), "cpu-ns/op")
 	slices.Sort(m.took)
 	for name, of := range map[string]int{"p50-ns": 500, "p99-ns": 990, "p99.9-ns": 999} {
 		b.ReportMetric(float64(m.took[len(m.took)*of/1000]), name)
 	}
-}
-
-func cpuTime() int64 {
-	var r syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &r); err != nil {
-		return 0
-	}
-	return r.Utime.Nano() + r.Stime.Nano()
 }
 
 func BenchmarkReservation(b *testing.B) { benchmarkAlone(b, reservation) }
@@ -72,7 +58,7 @@ func BenchmarkTurnItem(b *testing.B)    { benchmarkAlone(b, turnItem) }
 
 func benchmarkAlone(b *testing.B, op func(int64) table.Op) {
 	tbl, report := benchmark(b)
-	m := newMeter()
+	var m meter
 	for i := int64(0); b.Loop(); i++ {
 		m.write(b, tbl, op(i))
 	}
@@ -84,7 +70,7 @@ func benchmarkAlone(b *testing.B, op func(int64) table.Op) {
 // operation is a turn, so two writes.
 func BenchmarkTurns(b *testing.B) {
 	tbl, report := benchmark(b)
-	m := newMeter()
+	var m meter
 	var next atomic.Int64
 	var wg sync.WaitGroup
 	b.ResetTimer()
