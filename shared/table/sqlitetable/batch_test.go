@@ -212,6 +212,32 @@ func TestBatchWithoutRoom(t *testing.T) {
 	if n := len(ids(t, tbl)); n != 1+16 {
 		t.Errorf("%d items: %v", n, ids(t, tbl))
 	}
+	if n, err := st.Number(one, "SELECT max(seq) FROM items"); err != nil || n != 4+16 {
+		t.Errorf("the feed is at %d, want no place for the refused; %v", n, err)
+	}
+}
+
+// TestBatchWithDamage has one write in the middle that meets a row it cannot read.
+func TestBatchWithDamage(t *testing.T) {
+	t.Parallel()
+	st, tbl := openStore(t, nil)
+	add := func(id string) table.Op { return table.Add(item(id), map[string]int64{"n": 1}) }
+	must(t, tbl.Write(t.Context(), one, add("damaged")))
+	must(t, st.Exec(one, "UPDATE items SET counts = x'ff'"))
+	b := hold(t, st, tbl)
+	b.write(t.Context(), add("a"))
+	b.write(t.Context(), add("b"), add("damaged"))
+	b.write(t.Context(), add("a"), add("c"))
+	b.run()
+	must(t, errors.Join(*b.errs[0], *b.errs[2]))
+	if err := *b.errs[1]; !problem.Is(err, problem.Unavailable) {
+		t.Errorf("the one in the middle: %v", err)
+	}
+	a, err1 := tbl.Get(t.Context(), one, item("a"))
+	lost, err2 := tbl.Get(t.Context(), one, item("b"))
+	if err := errors.Join(err1, err2); err != nil || a.Counts["n"] != 2 || lost.Version != 0 {
+		t.Errorf("a is counted %d times, b has version %d, %v", a.Counts["n"], lost.Version, err)
+	}
 }
 
 // TestFailedCommit holds that nobody in a batch whose COMMIT failed is told that
