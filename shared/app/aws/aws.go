@@ -32,10 +32,10 @@ import (
 
 // Open reads the environment: SWITCHBOARD_TABLE and SWITCHBOARD_DIRECTORY_TABLE
 // (names of DynamoDB tables), SWITCHBOARD_MASTER_KEY (at least 32 characters),
-// REDIS_URL (none: windows are read from the table), the models' keys, and the AWS
-// SDK's own variables.
-func Open(ctx context.Context) (*app.Parts, error) {
-	cfg, err := account.Config(ctx)
+// REDIS_URL (none: windows are read from the table), the models' keys, and what
+// account.Config reads.
+func Open(context.Context) (*app.Parts, error) {
+	cfg, err := account.Config(os.Getenv)
 	if err != nil {
 		return nil, err
 	}

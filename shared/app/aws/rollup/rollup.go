@@ -53,6 +53,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"sync"
 
 	"github.com/aws/aws-lambda-go/events"
@@ -75,10 +76,10 @@ type Rollup struct {
 	tenants []tenant.ID // whose notes are looked at
 }
 
-// Open reads the environment: SWITCHBOARD_TABLE (name of a DynamoDB table) and the
-// AWS SDK's own variables. No secret is among them.
-func Open(ctx context.Context) (*Rollup, error) {
-	cfg, err := account.Config(ctx)
+// Open reads the environment: SWITCHBOARD_TABLE (name of a DynamoDB table) and
+// what account.Config reads. The master key is not among it.
+func Open(context.Context) (*Rollup, error) {
+	cfg, err := account.Config(os.Getenv)
 	if err != nil {
 		return nil, err
 	}
