@@ -75,12 +75,17 @@ func (s serving) run(ctx context.Context, cmd *cobra.Command) error {
 		return fmt.Errorf("%w (choose the address with --addr HOST:PORT or SWITCHBOARD_ADDR)", err)
 	}
 	defer l.Close()
-	stores, err := local.Open(ctx, local.Options{Data: s.data, Companies: companies, Getenv: os.Getenv, Dev: s.dev})
+	url := "http://" + l.Addr().String()
+	var own []string
+	if s.dev {
+		_, port, _ := net.SplitHostPort(l.Addr().String())
+		own = []string{url, "http://localhost:" + port}
+	}
+	stores, err := local.Open(ctx, local.Options{Data: s.data, Companies: companies, Getenv: os.Getenv, Dev: s.dev, Origins: own})
 	if err != nil {
 		return err
 	}
 	handler := app.All(&stores.Parts)
-	url := "http://" + l.Addr().String()
 	if len(stores.Companies) == 0 {
 		return errors.Join(errors.New("--companies: there is no company in it; a company is a folder with a company.yaml"), stores.Close())
 	}

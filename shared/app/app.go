@@ -21,7 +21,7 @@ type Parts struct {
 	Demo *demo.Pages // nil where there are none
 }
 
-// Chat serves the chat function.
+// Chat serves the chat function, and gives a widget the token it chats with.
 func Chat(p *Parts) http.Handler {
 	return auth.Handler(p.Gate, chatRoutes(p))
 }
@@ -34,7 +34,7 @@ func All(p *Parts) http.Handler {
 // Routes lists every route of every function, for the tests of policy.
 func Routes(p *Parts) []auth.Route { return append(chatRoutes(p), publicRoutes(p)...) }
 
-func chatRoutes(p *Parts) []auth.Route { return p.Chat.Routes() }
+func chatRoutes(p *Parts) []auth.Route { return append(p.Chat.Routes(), auth.WidgetToken()) }
 
 func publicRoutes(p *Parts) []auth.Route {
 	routes := []auth.Route{auth.Public("GET /healthz", http.HandlerFunc(healthz))}

@@ -35,6 +35,7 @@ const (
 
 	// What stands in the events for what only a test can know.
 	eventKey          = "sk_EXAMPLE"
+	eventPublishable  = "pk_EXAMPLE"
 	eventConversation = "01JDCTS5QK8Z2V7M4N6P9R3T1C" // the one that chat.json begins
 )
 
@@ -52,7 +53,7 @@ type answer struct {
 type host struct {
 	name  string
 	send  func(*testing.T, events.APIGatewayProxyRequest) answer
-	fill  *strings.Replacer // of what stands in the events
+	fill  []string // what stands in the events, and in its place
 	local *local.Local
 }
 
@@ -143,14 +144,19 @@ func open(t *testing.T, name string, way func(*testing.T, http.Handler) func(*te
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &host{name: name, send: way(t, app.Chat(&l.Parts)), fill: strings.NewReplacer(eventKey, key.Reveal()), local: l}
+	_, publishable, err := l.Directory.Issue(t.Context(), auth.Credential{Kind: auth.Publishable, Project: project})
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys := []string{eventKey, key.Reveal(), eventPublishable, publishable.Reveal()}
+	return &host{name: name, send: way(t, app.Chat(&l.Parts)), fill: keys, local: l}
 }
 
 // deliver sends the event, filled in. The first is chat, whose conversation later
 // ones speak of.
 func (h *host) deliver(t *testing.T, name string) answer {
 	t.Helper()
-	ev := decode(t, h.fill.Replace(readFile(t, name+".json")))
+	ev := decode(t, strings.NewReplacer(h.fill...).Replace(readFile(t, name+".json")))
 	a := h.send(t, ev)
 	if name == "chat" {
 		var began struct {
@@ -159,7 +165,7 @@ func (h *host) deliver(t *testing.T, name string) answer {
 		if err := json.Unmarshal([]byte(a.raw), &began); err != nil || began.Conversation == "" {
 			t.Fatalf("%s: %s began no conversation: %v", h.name, a.raw, err)
 		}
-		h.fill = strings.NewReplacer(eventKey, strings.TrimPrefix(ev.Headers["Authorization"], "Bearer "), eventConversation, began.Conversation)
+		h.fill = append(h.fill, eventConversation, began.Conversation)
 	}
 	return a
 }
@@ -238,6 +244,8 @@ var (
 	minted  = regexp.MustCompile(`\b[0-7][0-9A-HJKMNP-TV-Z]{25}\b`)
 	moment  = regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z`)
 	created = regexp.MustCompile(`"created":\d{9,}`)
+	token   = regexp.MustCompile(`"token":"[^"]+"`)
+	visitor = regexp.MustCompile(`"visitor_id":"v_[^"]+"`)
 	request = regexp.MustCompile(`"request_id":"[^"]+"`)
 )
 
@@ -252,6 +260,8 @@ func blank(s string) string {
 		return names[id]
 	})
 	s = moment.ReplaceAllString(s, "<time>")
+	s = token.ReplaceAllString(s, `"token":"<token>"`)
+	s = visitor.ReplaceAllString(s, `"visitor_id":"<visitor>"`)
 	s = created.ReplaceAllString(s, `"created":1`)
 	return request.ReplaceAllString(s, `"request_id":"<request>"`)
 }

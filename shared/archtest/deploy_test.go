@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -132,6 +133,13 @@ func TestEveryRouteHasAnEvent(t *testing.T) {
 			t.Errorf("%s has no event in template.yaml", r.Pattern)
 		}
 		delete(events, r.Pattern)
+		if _, path, _ := strings.Cut(r.Pattern, " "); slices.Contains(r.Allow.Kinds, auth.VisitorToken) {
+			preflight := "OPTIONS " + path
+			if !events[preflight] {
+				t.Errorf("%s has no preflight in template.yaml", r.Pattern)
+			}
+			delete(events, preflight)
+		}
 	}
 	for e := range events {
 		t.Errorf("template.yaml has an event for %s, which nobody serves", e)

@@ -123,6 +123,8 @@ func whole(call context.Context, err error) error {
 		return &problem.Error{Kind: problem.Upstream, Reason: problem.ReasonTimeout, Op: "chat.ask", Err: err}
 	case errors.Is(cause, errUnseen):
 		return &problem.Error{Kind: problem.Canceled, Reason: problem.ReasonTimeout, Op: "chat.ask", Err: cause}
+	case problem.Is(cause, problem.Unauthenticated), problem.Is(cause, problem.Forbidden):
+		return cause // revoked or suspended meanwhile
 	default:
 		return &problem.Error{
 			Kind: problem.Unavailable, Reason: problem.ReasonInterrupted, RetryAfter: time.Second, Op: "chat.ask", Err: cause,

@@ -208,7 +208,7 @@ func (s *Service) assistant(ctx context.Context, sc tenant.Scope, id string) (co
 		return c, company.Assistant{}, err
 	}
 	a, ok := c.Assistant(id)
-	if !ok {
+	if !ok || sc.Assistant() != "" && sc.Assistant() != id {
 		return c, a, problem.New(problem.NotFound, op, "%s", notFound)
 	}
 	return c, a, nil
@@ -234,11 +234,11 @@ func (s *Service) drain() time.Duration {
 // mint returns a new ULID: time-ordered, with 80 random bits that nobody guesses.
 func mint() string { return ulid.MustNew(ulid.Now(), rand.Reader).String() }
 
-// derive returns the turn id that belongs to an idempotency key: the same key in
-// the same project is the same turn, for ever.
+// derive returns the turn id that belongs to an idempotency key: the same key of the
+// same project, or of the same visitor, is the same turn, for ever.
 func derive(sc tenant.Scope, key string) string {
 	var id ulid.ULID
-	copy(id[:], digest("turn/1", sc.Project().String(), sc.Kind().String(), key))
+	copy(id[:], digest("turn/1", sc.Project().String(), sc.Kind().String(), sc.Person(), key))
 	id[0] &= 0x7f
 	return id.String()
 }

@@ -147,7 +147,7 @@ func (s *Service) continues(ctx context.Context, sc tenant.Scope, o *opened) err
 			return err
 		}
 	}
-	if o.past.belongs(o.q) {
+	if o.past.belongs(sc, o.q) {
 		if o.turn.User == nil {
 			o.turn.User = o.past.user()
 		}

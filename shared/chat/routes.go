@@ -14,16 +14,17 @@ import (
 
 // Routes are the doors of this package.
 func (s *Service) Routes() []auth.Route {
-	chat := auth.Allow{Kinds: []auth.Kind{auth.SecretKey}, Can: tenant.CanChat}
-	read := auth.Allow{Kinds: []auth.Kind{auth.SecretKey}, Can: tenant.CanReadConversations}
-	completions := auth.Stream("POST /v1/chat/completions", chat, s.completions)
-	models := auth.JSON("GET /v1/models", chat, s.listModels)
+	server := auth.Allow{Kinds: []auth.Kind{auth.SecretKey}, Can: tenant.CanChat, Role: tenant.Editor}
+	chat := auth.Allow{Kinds: []auth.Kind{auth.SecretKey, auth.VisitorToken}, Can: tenant.CanChat, Role: tenant.Editor}
+	read := auth.Allow{Kinds: []auth.Kind{auth.SecretKey, auth.VisitorToken, auth.OperatorKey}, Can: tenant.CanReadConversations, Role: tenant.Viewer}
+	completions := auth.Stream("POST /v1/chat/completions", server, s.completions).Names("model")
+	models := auth.JSON("GET /v1/models", server, s.listModels)
 	completions.OpenAI, models.OpenAI = true, true
 	return []auth.Route{
-		auth.Stream("POST /v1/chat", chat, s.chat),
+		auth.Stream("POST /v1/chat", chat, s.chat).Names("assistant", "conversation_id", "user.id"),
 		completions,
 		models,
-		auth.JSON("GET /v1/conversations/{id}", read, s.conversation),
+		auth.JSON("GET /v1/conversations/{id}", read, s.conversation).Names("{id}"),
 	}
 }
 
@@ -67,9 +68,30 @@ func answerOf(t *Turn) chatAnswer {
 	}
 }
 
+// asker is who the question is from: whom the request names, or, where the scope is
+// one person's, that person and nobody else.
+func asker(sc tenant.Scope, named *Person) (*Person, error) {
+	own := sc.Person()
+	if own == "" {
+		return named, nil
+	}
+	if named != nil && !auth.NamesVisitor(own, named.ID) {
+		return nil, problem.Bad("chat.asker", "user.id", `field "user.id" is another than the one the token is for`)
+	}
+	p := &Person{ID: own}
+	if named != nil {
+		p.Name = named.Name
+	}
+	return p, nil
+}
+
 func (s *Service) chat(ctx context.Context, sc tenant.Scope, in *auth.Request[chatRequest], out *auth.Reply) error {
+	user, err := asker(sc, in.Body.User)
+	if err != nil {
+		return err
+	}
 	q := Question{
-		Assistant: in.Body.Assistant, Conversation: in.Body.Conversation, User: in.Body.User, Message: in.Body.Message,
+		Assistant: in.Body.Assistant, Conversation: in.Body.Conversation, User: user, Message: in.Body.Message,
 		Key: in.IdempotencyKey, Request: in.ID, Whole: !in.Body.Stream,
 	}
 	var start Start
@@ -188,7 +210,7 @@ func (s *Service) conversation(ctx context.Context, sc tenant.Scope, in *auth.Re
 	if err != nil {
 		return nil, err
 	}
-	if len(turns) == 0 {
+	if len(turns) == 0 || !own(sc, turns[0].User, turns[0].Assistant) {
 		return nil, unknown
 	}
 	out := &conversationAnswer{ID: id, Assistant: turns[0].Assistant, User: turns[0].User, Messages: []conversationMessage{}}
@@ -205,6 +227,11 @@ func (s *Service) conversation(ctx context.Context, sc tenant.Scope, in *auth.Re
 		}
 	}
 	return out, nil
+}
+
+// own reports whether the scope may have a conversation of that person and assistant.
+func own(sc tenant.Scope, user *Person, assistant string) bool {
+	return sc.Person() == "" || user != nil && user.ID == sc.Person() && assistant == sc.Assistant()
 }
 
 // pageSize reads the limit parameter: 1 to 100 turns, 50 if it is not there.

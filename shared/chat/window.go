@@ -93,11 +93,14 @@ func (s *Service) turns(ctx context.Context, sc tenant.Scope, conversation strin
 
 // belongs reports whether the question may go on with this conversation: it is
 // the same assistant's, and no other user's.
-func (p past) belongs(q Question) bool {
+func (p past) belongs(sc tenant.Scope, q Question) bool {
 	if len(p.turns) == 0 {
 		return false
 	}
 	last := p.turns[len(p.turns)-1]
+	if !own(sc, &Person{ID: last.User}, last.Assistant) {
+		return false
+	}
 	return last.Assistant == q.Assistant && (last.User == "" || q.User == nil || q.User.ID == last.User)
 }
 

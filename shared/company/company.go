@@ -10,6 +10,8 @@
 package company
 
 import (
+	"crypto/ed25519"
+	"encoding/base64"
 	"slices"
 	"strings"
 
@@ -25,8 +27,9 @@ type Company struct {
 	Group      string   // companies of one owner, for joint reports, never joint data; "" = none
 	Tier       Tier     // rates, quotas and usage plan
 	Origins    []string // exact origins, as a browser sends them, that may embed the widget
-	Locale     string   // BCP 47
-	Timezone   string   // IANA name that time.LoadLocation knows
+	Identity   Identity
+	Locale     string // BCP 47
+	Timezone   string // IANA name that time.LoadLocation knows
 	Brand      Brand
 	Budget     Budget
 	Retention  Retention
@@ -58,6 +61,22 @@ const (
 	TierPro        Tier = "pro"
 	TierEnterprise Tier = "enterprise"
 )
+
+// Identity is how the company says who the visitors of its site are.
+type Identity struct {
+	PublicKeys []string // Ed25519, base64: what its server signs with
+}
+
+// Keys returns the public keys.
+func (i Identity) Keys() []ed25519.PublicKey {
+	var keys []ed25519.PublicKey
+	for _, k := range i.PublicKeys {
+		if b, err := base64.StdEncoding.DecodeString(k); err == nil { // the manifest was checked
+			keys = append(keys, b)
+		}
+	}
+	return keys
+}
 
 // Brand is how the widget looks.
 type Brand struct {

@@ -31,6 +31,7 @@ func (s *source) manifest(c *Company) {
 	f.text("group", &c.Group, aGroup)
 	choice(f, "tier", &c.Tier, TierFree, TierStandard, TierPro, TierEnterprise)
 	f.texts("origins", &c.Origins, 100, anOrigin)
+	f.section("identity", func(f *fields) { f.texts("public_keys", &c.Identity.PublicKeys, 5, aPublicKey) })
 	f.text("locale", &c.Locale, aLocale)
 	f.text("timezone", &c.Timezone, aTimezone)
 	f.section("brand", c.Brand.read)

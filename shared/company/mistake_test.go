@@ -54,7 +54,7 @@ func TestManifestMistakes(t *testing.T) {
 		{"name list", "name: [a]\n", `1:7: name is a list; expected text`, "name: a [b]\n"},
 		{"name lines", "name: |\n  a\n  b\n", `1:7: name is "a\nb\n"; expected one line of text without control characters`, "name: >-\n  a\n  b\n"},
 		{"name long", "name: " + strings.Repeat("ä", 101) + "\n", `1:7: name has 101 characters; expected at most 100`, "name: " + strings.Repeat("ä", 100) + "\n"},
-		{"unknown field far from all", ok + "zzz: 1\n", `2:1: unknown field "zzz"; expected name, kind, group, tier, origins, locale, timezone, brand, budget, retention, memory, storage, webhooks or members`, ok},
+		{"unknown field far from all", ok + "zzz: 1\n", `2:1: unknown field "zzz"; expected name, kind, group, tier, origins, identity, locale, timezone, brand, budget, retention, memory, storage, webhooks or members`, ok},
 		{"unknown field near one", ok + "orgins: []\n", `2:1: unknown field "orgins"; did you mean "origins"?`, ok + "origins: []\n"},
 		{"unknown field by case", ok + "Tier: pro\n", `2:1: unknown field "Tier"; did you mean "tier"?`, ok + "tier: pro\n"},
 		{"unknown inner field", ok + "brand:\n  colour: \"#fff000\"\n", `3:3: unknown field "brand.colour"; did you mean "color"?`, ok + "brand:\n  color: \"#fff000\"\n"},

@@ -1,6 +1,8 @@
 package company
 
 import (
+	"crypto/ed25519"
+	"encoding/base64"
 	"fmt"
 	"io/fs"
 	"net/mail"
@@ -179,6 +181,13 @@ func anOrigin(s string) string {
 		return is + "the host as a browser sends it: lower case, Punycode for other alphabets"
 	case !isOriginPort(u):
 		return is + "a port from 1 to 65535, or none if it is the scheme's own"
+	}
+	return ""
+}
+
+func aPublicKey(s string) string {
+	if b, err := base64.StdEncoding.DecodeString(s); err != nil || len(b) != ed25519.PublicKeySize {
+		return "is no Ed25519 public key; expected its 32 bytes in base64"
 	}
 	return ""
 }

@@ -61,6 +61,7 @@ const (
 	ReasonFiltered      = "filtered"       // the provider's content filter
 	ReasonProtocol      = "protocol"       // an answer we cannot read
 	ReasonInterrupted   = "interrupted"    // it failed after the answer had begun
+	ReasonSuspended     = "suspended"      // of Forbidden: the project or the person
 )
 
 // Error is a failure with a client's view (Message, Field, Reason, RetryAfter) and

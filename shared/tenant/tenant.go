@@ -21,6 +21,14 @@ type (
 	Capability = scope.Capability
 )
 
+// The roles, each of which may do all that the one before it may.
+const (
+	Viewer = scope.Viewer
+	Editor = scope.Editor
+	Admin  = scope.Admin
+	Owner  = scope.Owner
+)
+
 // The capabilities; see the internal package for what each allows.
 const (
 	CanChat              = scope.Chat

@@ -18,6 +18,7 @@ import (
 	"switchboard/shared/app"
 	"switchboard/shared/app/aws/internal/account"
 	"switchboard/shared/app/providers"
+	"switchboard/shared/audit"
 	"switchboard/shared/chat"
 	"switchboard/shared/company"
 	"switchboard/shared/knowledge"
@@ -71,7 +72,7 @@ func Open(context.Context) (*app.Parts, error) {
 	}
 	companies := company.Open(integrations.FS)
 	return &app.Parts{
-		Gate: auth.NewGate(directory),
+		Gate: auth.NewGate(directory, app.Sites{Companies: companies}, audit.New(data)),
 		Chat: &chat.Service{
 			Companies: companies, Table: data, Session: window, Search: shippedKnowledge(companies),
 			Models: models, Prices: prices, Process: chat.NewProcess(),

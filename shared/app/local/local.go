@@ -21,6 +21,7 @@ import (
 
 	"switchboard/shared/app"
 	"switchboard/shared/app/providers"
+	"switchboard/shared/audit"
 	"switchboard/shared/chat"
 	"switchboard/shared/company"
 	"switchboard/shared/knowledge"
@@ -41,6 +42,7 @@ type Options struct {
 	Companies fs.FS               // the companies' folders
 	Getenv    func(string) string // nil: an empty environment
 	Dev       bool                // demo pages
+	Origins   []string            // of this server's own pages, which may stand for any company's site
 	Models    *model.Models       // nil: those the environment names
 }
 
@@ -96,7 +98,7 @@ func Open(ctx context.Context, o Options) (_ *Local, err error) {
 	}
 	catalog := company.Open(o.Companies)
 	catalog.Hold(l.Companies)
-	l.Gate = auth.NewGate(l.Directory)
+	l.Gate = auth.NewGate(l.Directory, app.Sites{Companies: catalog, Own: o.Origins}, audit.New(l.table))
 	l.Chat = &chat.Service{
 		Companies: catalog, Table: l.table, Session: l.session, Search: l.search,
 		Models: models, Prices: prices, Process: chat.NewProcess(), Alone: true,

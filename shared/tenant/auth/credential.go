@@ -10,7 +10,6 @@ import (
 
 	"switchboard/shared/problem"
 	"switchboard/shared/tenant"
-	"switchboard/shared/tenant/internal/scope"
 )
 
 // Kind is a kind of credential.
@@ -21,6 +20,11 @@ const (
 	SecretKey   Kind = "sk" // a company's server; <sk>_<keyId>_<secret>
 	Publishable Kind = "pk" // asks for a widget token; pk_<keyId>, no secret
 	OperatorKey Kind = "op" // the platform's owner; op_<keyId>_<secret>
+	IdentityKey Kind = "is" // a company's server signs with it who a visitor is; it opens nothing
+
+	// VisitorToken is what a browser has of us: a signed token, see WidgetToken. The
+	// directory holds none.
+	VisitorToken Kind = "widget"
 )
 
 // Credential is what the directory knows of one key. It never holds the secret.
@@ -40,25 +44,6 @@ type Credential struct {
 // live reports whether the credential holds at the time.
 func (c Credential) live(now time.Time) bool {
 	return c.Revoked.IsZero() && (c.Expires.IsZero() || now.Before(c.Expires))
-}
-
-// scope mints what the credential may do. An operator key has no project and so
-// no Scope: it opens no company's data.
-func (c Credential) scope() (tenant.Scope, error) {
-	kind := scope.NoCredential
-	switch c.Kind {
-	case SecretKey:
-		kind = scope.SecretKey
-	case Publishable:
-		kind = scope.Publishable
-	}
-	id, err := tenant.ParseID(c.Project)
-	if err != nil || kind == scope.NoCredential {
-		return tenant.Scope{}, problem.New(problem.Forbidden, "auth.scope", "This kind of credential may not do that.")
-	}
-	return scope.Mint(scope.Grant{
-		Project: id, Credential: c.ID, Kind: kind, Role: c.Role, Can: c.Can,
-	}), nil
 }
 
 // Secret is a credential's text. It prints as [redacted]; Reveal is for the one

@@ -2,6 +2,9 @@ package auth
 
 import (
 	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"time"
 
@@ -20,14 +23,24 @@ const credentials = table.Kind("credential")
 
 // Directory keeps credentials. It is the one store outside every tenant.
 type Directory struct {
-	table *table.Table
-	hash  hasher
+	table  *table.Table
+	hash   hasher
+	tokens *tokens
+	idkeys []byte // what identity keys are derived from
 }
 
 // NewDirectory keeps credentials in t, hashed under a key derived from master.
 func NewDirectory(t *table.Table, master []byte) (*Directory, error) {
 	h, err := newHasher(master)
-	return &Directory{t, h}, err
+	if err != nil {
+		return nil, err
+	}
+	tk, err := newTokens(master)
+	if err != nil {
+		return nil, err
+	}
+	ids, err := Derive(master, "identity keys")
+	return &Directory{t, h, tk, ids}, err
 }
 
 // Issue makes a credential like c, with a new ID, and returns it with its text,
@@ -40,10 +53,7 @@ func (d *Directory) Issue(ctx context.Context, c Credential) (Credential, Secret
 	}
 	c.ID, c.Revoked = random(keyIDLen), time.Time{}
 	c.Created = time.Now().UTC().Truncate(time.Second)
-	text := string(c.Kind) + "_" + c.ID
-	if c.Kind != Publishable {
-		text += "_" + random(secretLen)
-	}
+	text := d.textOf(c)
 	c.Hash = d.hash.sum(text)
 	body, err := json.Marshal(c)
 	if err != nil {
@@ -55,6 +65,25 @@ func (d *Directory) Issue(ctx context.Context, c Credential) (Credential, Secret
 	return c, Secret{&text}, nil
 }
 
+// textOf makes the text of a new credential.
+func (d *Directory) textOf(c Credential) string {
+	switch c.Kind {
+	case Publishable:
+		return string(c.Kind) + "_" + c.ID
+	case IdentityKey:
+		return d.identityText(c.ID)
+	}
+	return string(c.Kind) + "_" + c.ID + "_" + random(secretLen)
+}
+
+// identityText returns an identity key's text. It is derived, not stored: we have to
+// know it to check a signature, and what is not stored cannot be read.
+func (d *Directory) identityText(id string) string {
+	mac := hmac.New(sha256.New, d.idkeys)
+	mac.Write([]byte(id))
+	return string(IdentityKey) + "_" + id + "_" + hex.EncodeToString(mac.Sum(nil)[:secretLen/2])
+}
+
 // completeGrant fills in what a kind of credential always has.
 func completeGrant(c *Credential) error {
 	const op = "auth.Issue"
@@ -63,8 +92,10 @@ func completeGrant(c *Credential) error {
 		if c.Can == 0 {
 			c.Can = scope.All
 		}
-		c.Role = scope.Owner
-	case Publishable:
+		if c.Role == scope.NoRole {
+			c.Role = scope.Owner
+		}
+	case Publishable, IdentityKey:
 		c.Can, c.Role = 0, scope.NoRole
 	case OperatorKey:
 		if c.Project != "" {
@@ -72,7 +103,7 @@ func completeGrant(c *Credential) error {
 		}
 		return nil
 	default:
-		return problem.Bad(op, "kind", "a credential is sk, pk or op")
+		return problem.Bad(op, "kind", "a credential is sk, pk, is or op")
 	}
 	_, err := tenant.ParseID(c.Project)
 	return err

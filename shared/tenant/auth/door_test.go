@@ -85,7 +85,7 @@ func newDoor(t testing.TB, routes ...auth.Route) *door {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := auth.NewGate(dir)
+	g := auth.NewGate(dir, nil, nil)
 	if len(routes) == 0 {
 		routes = []auth.Route{echo()}
 	}

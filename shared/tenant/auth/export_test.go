@@ -16,17 +16,22 @@ func Parse(text string) (Kind, string, bool) { return parse(text) }
 // Suspend makes g as after a sleep of the machine, in which the wall clock went on
 // and the monotonic clock stood still.
 func (g *Gate) Suspend(d time.Duration) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	for id, e := range g.known {
+	age(g.keys, d)
+	age(g.projects, d)
+}
+
+func age[V any](c *cache[V], d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for id, e := range c.known {
 		e.wall = e.wall.Add(-d)
-		g.known[id] = e
+		c.known[id] = e
 	}
 }
 
 // Held returns how many credentials, and how many ids without one, are in memory.
 func (g *Gate) Held() (known, unknown int) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return len(g.known), len(g.unknown)
+	g.keys.mu.Lock()
+	defer g.keys.mu.Unlock()
+	return len(g.keys.known), len(g.keys.unknown)
 }

@@ -2,63 +2,62 @@ package auth
 
 import (
 	"context"
-	"log/slog"
+	"crypto/ed25519"
 	"net/http"
 	"strings"
-	"sync"
 	"time"
-
-	"golang.org/x/sync/singleflight"
 
 	"switchboard/shared/problem"
 	"switchboard/shared/tenant"
+	"switchboard/shared/tenant/internal/scope"
 )
 
-// How long a looked-up credential is used without asking again. Between fresh
-// and stale it is used while it is looked up in the background, so that no
-// request waits for that; after stale it is looked up first. A revocation
-// therefore bites within stale.
-const (
-	fresh = 25 * time.Second
-	stale = 50 * time.Second
-
-	// lookupTimeout bounds a lookup; a directory that does not answer is a 503,
-	// never an open door.
-	lookupTimeout = 3 * time.Second
-	// maxHeld bounds the credentials held in memory, and maxUnknown the ids held
-	// that belong to none. They are apart so that guesses push out guesses only.
-	maxHeld    = 20_000
-	maxUnknown = 4_000
-)
-
-// Gate checks credentials against a directory and holds them in memory.
+// Gate checks credentials against a directory and holds what it learned in memory.
 type Gate struct {
-	dir     *Directory
-	flights singleflight.Group
-
-	mu      sync.Mutex
-	known   map[string]held
-	unknown map[string]held
+	dir      *Directory
+	keys     *cache[Credential]
+	projects *cache[Project]
+	sites    Sites
+	witness  Witness
 }
 
-// held is one lookup's answer; the zero Credential means there is none.
-type held struct {
-	Credential
-	at         time.Time // by the monotonic clock
-	wall       time.Time // by the wall clock
-	refreshing bool
+// Sites says what a company's own site may do. The companies' folders know.
+type Sites interface {
+	// Site returns the scope's; a NotFound problem if there is no such project.
+	Site(ctx context.Context, sc tenant.Scope) (Site, error)
 }
 
-// age is how old the answer is. The monotonic clock stands still while a machine
-// sleeps or a Lambda is frozen, and the wall clock can be set back; whichever says
-// more is believed, so that neither keeps a revoked credential alive.
-func (e held) age(now time.Time) time.Duration {
-	return max(now.Sub(e.at), now.Round(0).Sub(e.wall))
+// Site is what a company says of its widget.
+type Site struct {
+	Origins    []string // exactly these may have a widget token
+	Assistants []string // ids
+	// Identity has the public keys with which the company signs who its visitors are,
+	// beside the identity keys that we issued to it.
+	Identity []ed25519.PublicKey
 }
 
-// NewGate returns a Gate over the directory.
-func NewGate(dir *Directory) *Gate {
-	return &Gate{dir: dir, known: make(map[string]held), unknown: make(map[string]held)}
+// Witness records that an operator acts in a company's place, before they do.
+type Witness interface {
+	// ActsAs returns nil once the record is kept in the company's own audit log.
+	ActsAs(ctx context.Context, sc tenant.Scope, reason, request string) error
+}
+
+// NewGate returns a Gate over the directory. Without sites there are no widget
+// tokens, and without a witness no operator can act as a company.
+func NewGate(dir *Directory, sites Sites, w Witness) *Gate {
+	return &Gate{
+		dir: dir, sites: sites, witness: w,
+		keys: newCache("credential", func(ctx context.Context, id string) (Credential, bool, error) {
+			_, c, err := dir.read(ctx, id)
+			return c, c.ID != "", err
+		}),
+		// A project without a record is an active one: its absence is held, and looked
+		// up again, like a record.
+		projects: newCache("project", func(ctx context.Context, id string) (Project, bool, error) {
+			_, p, err := dir.project(ctx, id)
+			return p, true, err
+		}),
+	}
 }
 
 // unauthenticated is the one answer to every credential that does not hold.
@@ -66,24 +65,63 @@ func unauthenticated() error {
 	return &problem.Error{Kind: problem.Unauthenticated, Op: "auth.Gate"}
 }
 
-// authenticate returns the credential in the request's headers.
-func (g *Gate) authenticate(r *http.Request) (Credential, error) {
-	text, ok := bearer(r.Header)
+// principal is who a request is from.
+type principal struct {
+	Credential          // the key; behind a widget token, the one it was given for
+	visitor    *visitor // nil but for a widget token
+}
+
+// kind is that of what the request carried.
+func (p principal) kind() Kind {
+	if p.visitor != nil {
+		return VisitorToken
+	}
+	return p.Credential.Kind
+}
+
+// can is what it may be used for.
+func (p principal) can() tenant.Capability {
+	switch p.kind() {
+	case VisitorToken:
+		return visitorCan
+	case Publishable:
+		return scope.WidgetTokens
+	}
+	return p.Can
+}
+
+// authenticate returns who the request's credential belongs to.
+func (g *Gate) authenticate(ctx context.Context, h http.Header) (principal, error) {
+	text, ok := bearer(h)
 	if !ok {
-		return Credential{}, unauthenticated()
+		return principal{}, unauthenticated()
+	}
+	if strings.Contains(text, ".") { // none of our alphabet: a token
+		v, ok := g.dir.tokens.open(text, time.Now())
+		if !ok {
+			return principal{}, unauthenticated()
+		}
+		c, err := g.keys.get(ctx, v.Key)
+		if err != nil {
+			return principal{}, err
+		}
+		if c.Kind != Publishable || c.Project != v.Project || !c.live(time.Now()) {
+			return principal{}, unauthenticated()
+		}
+		return principal{c, v}, nil
 	}
 	kind, id, ok := parse(text)
 	if !ok {
-		return Credential{}, unauthenticated()
+		return principal{}, unauthenticated()
 	}
-	c, err := g.lookup(r.Context(), id)
+	c, err := g.keys.get(ctx, id)
 	if err != nil {
-		return Credential{}, err
+		return principal{}, err
 	}
 	if !g.dir.hash.matches(text, c.Hash) || c.Kind != kind || !c.live(time.Now()) {
-		return Credential{}, unauthenticated()
+		return principal{}, unauthenticated()
 	}
-	return c, nil
+	return principal{Credential: c}, nil
 }
 
 // bearer returns the one credential of a request. Two that differ are refused:
@@ -109,95 +147,127 @@ func bearer(h http.Header) (string, bool) {
 		}
 		text = keys[0]
 	}
-	return text, text != ""
+	return text, text != "" && len(text) <= maxCredential
 }
 
-// lookup returns the credential with the id, from memory where that will do.
-func (g *Gate) lookup(ctx context.Context, id string) (Credential, error) {
-	now := time.Now()
-	g.mu.Lock()
-	e, known := g.known[id]
-	ok := known
-	if !known {
-		e, ok = g.unknown[id]
-	}
-	age := e.age(now)
-	if ok && age < stale {
-		refresh := known && age >= fresh && !e.refreshing
-		if refresh {
-			e.refreshing = true
-			g.known[id] = e
-		}
-		g.mu.Unlock()
-		if refresh {
-			go g.refresh(context.WithoutCancel(ctx), id)
-		}
-		return e.Credential, nil
-	}
-	g.mu.Unlock()
-	return g.fetch(ctx, id)
-}
+// maxCredential bounds a credential's text, in bytes: no token of ours is as long.
+const maxCredential = 2 << 10
 
-// refresh renews an entry in the background. If the directory does not answer
-// the entry stays until it is stale, and then requests are refused.
-func (g *Gate) refresh(ctx context.Context, id string) {
-	if _, err := g.fetch(ctx, id); err != nil {
-		slog.WarnContext(ctx, "credential not refreshed", slog.String("key_id", id), slog.Any("err", err))
-		g.mu.Lock()
-		defer g.mu.Unlock()
-		if e, ok := g.known[id]; ok {
-			e.refreshing = false
-			g.known[id] = e
-		}
-	}
-}
-
-// fetch asks the directory, once for all who ask at the same time.
-func (g *Gate) fetch(ctx context.Context, id string) (Credential, error) {
-	v, err, _ := g.flights.Do(id, func() (any, error) {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookupTimeout)
-		defer cancel()
-		_, c, err := g.dir.read(ctx, id)
-		if err == nil {
-			g.hold(id, c)
-		}
-		return c, err
-	})
-	if err != nil {
-		return Credential{}, &problem.Error{Kind: problem.Unavailable, Op: "auth.fetch", RetryAfter: time.Second, Err: err}
-	}
-	return v.(Credential), nil
-}
-
-func (g *Gate) hold(id string, c Credential) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	in, not, most := g.known, g.unknown, maxHeld
-	if c.ID == "" {
-		in, not, most = g.unknown, g.known, maxUnknown
-	}
-	delete(not, id)
-	if len(in) >= most {
-		// What is dropped comes back with one read. Any order will do, so take
-		// the map's.
-		for k := range in {
-			if delete(in, k); len(in) < most*3/4 {
-				break
-			}
-		}
-	}
-	now := time.Now()
-	in[id] = held{Credential: c, at: now, wall: now.Round(0)}
+// forbidden is the answer to a credential that holds and may not do this.
+func forbidden() error {
+	return problem.New(problem.Forbidden, "auth.admit", "This credential may not do that.")
 }
 
 // admit returns the scope of a request on a route that allows what a says.
-func (g *Gate) admit(r *http.Request, a Allow) (tenant.Scope, error) {
-	c, err := g.authenticate(r)
+func (g *Gate) admit(w http.ResponseWriter, r *http.Request, a Allow) (tenant.Scope, principal, error) {
+	p, err := g.authenticate(r.Context(), r.Header)
 	if err != nil {
+		return tenant.Scope{}, p, err
+	}
+	if p.visitor != nil {
+		if err := p.visitor.admitOrigin(w.Header(), r); err != nil {
+			return tenant.Scope{}, p, err
+		}
+	}
+	if !a.kind(p.kind()) {
+		return tenant.Scope{}, p, forbidden()
+	}
+	if p.kind() == OperatorKey {
+		sc, err := g.actAs(r, w.Header().Get(requestIDHeader), p)
+		return sc, p, err
+	}
+	if p.can()&a.Can != a.Can || p.visitor == nil && p.Role < a.Role {
+		return tenant.Scope{}, p, forbidden()
+	}
+	if err := g.active(r.Context(), p); err != nil {
+		return tenant.Scope{}, p, err
+	}
+	sc, err := p.scope()
+	return sc, p, err
+}
+
+// active refuses what belongs to a project or a person that was suspended.
+func (g *Gate) active(ctx context.Context, p principal) error {
+	pr, err := g.projects.get(ctx, p.Project)
+	if err != nil {
+		return err
+	}
+	if !pr.Suspended.IsZero() || p.visitor != nil && pr.blocks(p.visitor.Subject) {
+		return &problem.Error{Kind: problem.Forbidden, Reason: problem.ReasonSuspended, Op: "auth.active", Detail: "This is suspended."}
+	}
+	return nil
+}
+
+// stands reports whether the principal of an open stream may still have it. A
+// directory that does not answer says nothing against it until what is held is stale.
+func (g *Gate) stands(ctx context.Context, p principal) error {
+	c, err := g.keys.get(ctx, p.ID)
+	if err != nil {
+		return err
+	}
+	if c.ID != p.ID || !c.live(time.Now()) {
+		return unauthenticated()
+	}
+	if p.kind() == OperatorKey {
+		return nil
+	}
+	return g.active(ctx, p)
+}
+
+// scope mints what the principal may do. An operator key has no project and so no
+// Scope of its own; see actAs.
+func (p principal) scope() (tenant.Scope, error) {
+	g := scope.Grant{Credential: p.ID, Role: p.Role, Can: p.can()}
+	switch p.kind() {
+	case SecretKey:
+		g.Kind = scope.SecretKey
+	case Publishable:
+		g.Kind = scope.Publishable
+	case VisitorToken:
+		g.Kind, g.Role = scope.Widget, scope.NoRole
+		g.Assistant, g.Person, g.Proven = p.visitor.Assistant, p.visitor.Subject, p.visitor.Proven
+	default:
+		return tenant.Scope{}, forbidden()
+	}
+	var err error
+	if g.Project, err = tenant.ParseID(p.Project); err != nil {
+		return tenant.Scope{}, forbidden()
+	}
+	return scope.Mint(g), nil
+}
+
+// The headers with which an operator acts as a company.
+const (
+	actAsHeader  = "Act-As"        // the project
+	reasonHeader = "Act-As-Reason" // why, for the company to read
+)
+
+// actAs returns an operator's scope in the project they name, once its audit log has
+// the reason. A project that is suspended can still be looked at.
+func (g *Gate) actAs(r *http.Request, request string, p principal) (tenant.Scope, error) {
+	const op = "auth.actAs"
+	as, reasons := r.Header.Values(actAsHeader), r.Header.Values(reasonHeader)
+	if len(as) != 1 || len(reasons) != 1 || !text(reasons[0], 8, 500) {
+		return tenant.Scope{}, problem.New(problem.Forbidden, op,
+			"An operator opens a company's data with the headers %s: PROJECT and %s: why, in 8 to 500 characters.", actAsHeader, reasonHeader)
+	}
+	id, err := tenant.ParseID(as[0])
+	unknown := problem.New(problem.NotFound, op, "There is no such project.")
+	if err != nil {
+		return tenant.Scope{}, unknown
+	}
+	sc := scope.Mint(scope.Grant{Project: id, Credential: p.ID, Kind: scope.Operator, Role: scope.Owner, Can: scope.All})
+	if g.witness == nil || g.sites == nil {
+		return tenant.Scope{}, forbidden()
+	}
+	if _, err := g.sites.Site(r.Context(), sc); err != nil {
+		if problem.Is(err, problem.NotFound) {
+			err = unknown
+		}
 		return tenant.Scope{}, err
 	}
-	if !a.kind(c.Kind) || c.Can&a.Can != a.Can {
-		return tenant.Scope{}, problem.New(problem.Forbidden, "auth.admit", "This credential may not do that.")
+	if err := g.witness.ActsAs(r.Context(), sc, reasons[0], request); err != nil {
+		return tenant.Scope{}, problem.Wrap(problem.Unavailable, op, err)
 	}
-	return c.scope()
+	return sc, nil
 }

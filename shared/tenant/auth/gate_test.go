@@ -268,7 +268,7 @@ func remote(t *testing.T) (*door, *dynamotest.Server) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := auth.NewGate(dir)
+	g := auth.NewGate(dir, nil, nil)
 	return &door{dir: dir, gate: g, Handler: auth.Handler(g, []auth.Route{echo()})}, server
 }
 
@@ -292,7 +292,7 @@ func TestLookupsAreShared(t *testing.T) {
 	for _, w := range answers {
 		wantStatus(t, w, 200)
 	}
-	if n := server.Calls("GetItem") - before; n != 1 {
+	if n := server.Calls("GetItem") - before; n != 2 { // the credential, and its project
 		t.Errorf("%d reads of the directory", n)
 	}
 }
@@ -314,7 +314,7 @@ func TestRefreshHoldsNobodyUp(t *testing.T) {
 		wantStatus(t, d.say(text), 200)
 	}
 	<-arrived
-	if n := server.Calls("GetItem") - before; n != 1 {
+	if n := server.Calls("GetItem") - before; n != 2 { // the credential, and its project
 		t.Errorf("%d reads of the directory", n)
 	}
 	close(release)

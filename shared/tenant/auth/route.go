@@ -15,6 +15,7 @@ import (
 type Allow struct {
 	Kinds []Kind            // kinds of credential
 	Can   tenant.Capability // what the credential must be able to do
+	Role  tenant.Role       // what a key must at least be; a visitor has no role, and is held to their own data
 }
 
 func (a Allow) kind(k Kind) bool { return slices.Contains(a.Kinds, k) }
@@ -25,6 +26,11 @@ type Route struct {
 	Pattern string // as of net/http: "POST /v1/chat"
 	Allow   Allow  // zero for a public route
 	Public  bool
+	Admin   bool // for operators, and no company's
+	// IDs are the fields by which a request names data: members of the body, query
+	// parameters, and wildcards of the pattern in braces. What is asked with another's
+	// in any of them is answered as with one that nobody has.
+	IDs []string
 	// OpenAI makes errors carry, beside the problem's members, the "error"
 	// object that OpenAI's clients read.
 	OpenAI bool
@@ -54,7 +60,7 @@ type None struct{}
 
 // JSON makes a route that answers once, with fn's result as JSON.
 func JSON[In, Out any](pattern string, allow Allow, fn func(context.Context, tenant.Scope, *Request[In]) (Out, error)) Route {
-	return Stream(pattern, allow, func(ctx context.Context, sc tenant.Scope, in *Request[In], out *Reply) error {
+	return route(pattern, allow, func(_ *Gate, ctx context.Context, sc tenant.Scope, _ principal, in *Request[In], out *Reply) error {
 		v, err := fn(ctx, sc, in)
 		if err != nil {
 			return err
@@ -64,36 +70,58 @@ func JSON[In, Out any](pattern string, allow Allow, fn func(context.Context, ten
 }
 
 // Stream makes a route whose handler answers through a [Reply], once or as
-// server-sent events.
+// server-sent events. Its ctx ends, with the reason as its cause, when what the
+// request came with is revoked or suspended meanwhile.
 func Stream[In any](pattern string, allow Allow, fn func(context.Context, tenant.Scope, *Request[In], *Reply) error) Route {
+	return route(pattern, allow, func(g *Gate, ctx context.Context, sc tenant.Scope, p principal, in *Request[In], out *Reply) error {
+		ctx, stop := g.watch(ctx, p)
+		defer stop()
+		return fn(ctx, sc, in, out)
+	})
+}
+
+func route[In any](pattern string, allow Allow, fn func(*Gate, context.Context, tenant.Scope, principal, *Request[In], *Reply) error) Route {
 	declared := allow
 	allow.Kinds = slices.Clone(allow.Kinds) // what is enforced is nobody else's to change
 	return Route{Pattern: pattern, Allow: declared, serve: func(g *Gate, w http.ResponseWriter, r *http.Request) error {
 		// The credential first: until it holds, not a byte of the body is read.
-		sc, err := g.admit(r, allow)
+		sc, p, err := g.admit(w, r, allow)
 		if err != nil {
 			return err
 		}
-		in := &Request[In]{ID: w.Header().Get(requestIDHeader), path: r.PathValue}
-		if in.query, err = queryOf(r.URL.RawQuery); err != nil {
+		in, err := read[In](w, r)
+		if err != nil {
 			return err
-		}
-		if in.IdempotencyKey, err = idempotencyKey(r.Header); err != nil {
-			return err
-		}
-		if _, none := any(in.Body).(None); !none {
-			body, err := readBody(w, r)
-			if err != nil {
-				return err
-			}
-			if err := strictjson.Unmarshal(body, &in.Body); err != nil {
-				return err
-			}
 		}
 		out := &Reply{w: w}
 		defer out.Close()
-		return fn(r.Context(), sc, in, out)
+		return fn(g, r.Context(), sc, p, in, out)
 	}}
+}
+
+// read reads what a handler may know of the request.
+func read[In any](w http.ResponseWriter, r *http.Request) (in *Request[In], err error) {
+	in = &Request[In]{ID: w.Header().Get(requestIDHeader), path: r.PathValue}
+	if in.query, err = queryOf(r.URL.RawQuery); err != nil {
+		return nil, err
+	}
+	if in.IdempotencyKey, err = idempotencyKey(r.Header); err != nil {
+		return nil, err
+	}
+	if _, none := any(in.Body).(None); none {
+		return in, nil
+	}
+	body, err := readBody(w, r)
+	if err != nil {
+		return nil, err
+	}
+	return in, strictjson.Unmarshal(body, &in.Body)
+}
+
+// Names returns the route with the fields by which a request names data.
+func (rt Route) Names(ids ...string) Route {
+	rt.IDs = ids
+	return rt
 }
 
 // Public makes a route for everybody: health, demo pages, the widget. It has no

@@ -28,8 +28,10 @@ const requestIDHeader = "X-Request-Id"
 // 404 problem, a wrong method a 405.
 func Handler(g *Gate, routes []Route) http.Handler {
 	mux := http.NewServeMux()
+	fromPages := make(map[string]bool) // patterns that a browser on another site may ask
 	for _, rt := range routes {
 		mux.Handle(rt.Pattern, rt.handler(g))
+		fromPages[rt.Pattern] = rt.Allow.kind(Publishable) || rt.Allow.kind(VisitorToken)
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !visible(r.Header.Get(requestIDHeader), 128) {
@@ -39,6 +41,11 @@ func Handler(g *Gate, routes []Route) http.Handler {
 		t := &tracked{ResponseWriter: w}
 		if !clean(r.URL.EscapedPath()) { // the mux would redirect: one path, one spelling
 			notServed(t, r, http.NotFoundHandler())
+			return
+		}
+		if method := r.Header.Get("Access-Control-Request-Method"); r.Method == http.MethodOptions && method != "" {
+			_, pattern := mux.Handler(&http.Request{Method: method, URL: r.URL, Host: r.Host})
+			preflight(t, r, fromPages[pattern])
 			return
 		}
 		h, pattern := mux.Handler(r)

@@ -66,6 +66,7 @@ type Capability uint32
 const (
 	Chat          Capability = 1 << iota // take turns with an assistant
 	Conversations                        // read conversations
+	WidgetTokens                         // have widget tokens; of publishable keys and of tokens, which are renewed
 )
 
 // All is every capability, for a key that is not narrowed.
