@@ -90,7 +90,6 @@ func openSession(url string) (*session.Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	redis.SetLogger(redisLog{})
 	return redissession.Open(redis.NewClient(o)), nil
 }
 

@@ -75,6 +75,12 @@ type door struct {
 
 func newDoor(t testing.TB, routes ...auth.Route) *door {
 	t.Helper()
+	return newSite(t, nil, nil, routes...)
+}
+
+// newSite is newDoor with sites that may have widget tokens, and with a witness.
+func newSite(t testing.TB, sites auth.Sites, w auth.Witness, routes ...auth.Route) *door {
+	t.Helper()
 	files := t.TempDir()
 	tbl, err := sqlitetable.Open(files, make([]byte, 32), nil)
 	if err != nil {
@@ -85,7 +91,7 @@ func newDoor(t testing.TB, routes ...auth.Route) *door {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := auth.NewGate(dir, nil, nil)
+	g := auth.NewGate(dir, sites, w)
 	if len(routes) == 0 {
 		routes = []auth.Route{echo()}
 	}

@@ -314,6 +314,7 @@ func TestRefreshHoldsNobodyUp(t *testing.T) {
 		wantStatus(t, d.say(text), 200)
 	}
 	<-arrived
+	<-arrived
 	if n := server.Calls("GetItem") - before; n != 2 { // the credential, and its project
 		t.Errorf("%d reads of the directory", n)
 	}

@@ -1,0 +1,470 @@
+package auth_test
+
+import (
+	"context"
+	"crypto/ed25519"
+	"errors"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/golang-jwt/jwt/v5"
+
+	"switchboard/shared/problem"
+	"switchboard/shared/tenant"
+	"switchboard/shared/tenant/auth"
+)
+
+const (
+	home   = "https://www.acme.example"
+	foreig = "https://www.acme.example.evil.example"
+)
+
+// sites are companies by project.
+type sites map[string]auth.Site
+
+func (s sites) Site(_ context.Context, sc tenant.Scope) (auth.Site, error) {
+	site, ok := s[sc.Project().String()]
+	if !ok {
+		return auth.Site{}, problem.New(problem.NotFound, "sites.Site", "no such project")
+	}
+	return site, nil
+}
+
+// who is what a handler sees of a scope.
+type who struct {
+	Project   string `json:"project"`
+	Kind      string `json:"kind"`
+	Actor     string `json:"actor"`
+	Assistant string `json:"assistant"`
+	Person    string `json:"person"`
+	Proven    bool   `json:"proven"`
+}
+
+func whoami() auth.Route {
+	allow := auth.Allow{Kinds: []auth.Kind{auth.SecretKey, auth.VisitorToken, auth.OperatorKey}, Can: tenant.CanChat}
+	return auth.JSON("POST /who", allow, func(_ context.Context, sc tenant.Scope, _ *auth.Request[auth.None]) (who, error) {
+		return who{sc.Project().String(), sc.Kind().String(), sc.Actor(), sc.Assistant(), sc.Person(), sc.Proven()}, nil
+	})
+}
+
+// page is a company's page in a browser.
+type page struct {
+	*door
+	key, pk, other string
+	sign           ed25519.PrivateKey
+}
+
+func newPage(t *testing.T) *page {
+	t.Helper()
+	public, private, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &page{sign: private}
+	p.door = newSite(t, sites{
+		"acme": {Origins: []string{home, "https://shop.acme.example:8443"}, Assistants: []string{"website", "intern"}, Identity: []ed25519.PublicKey{public}},
+		"bolt": {Origins: []string{"https://bolt.example"}, Assistants: []string{"website"}},
+		"none": {Assistants: []string{"website"}},
+	}, nil, whoami(), auth.WidgetToken())
+	c, pk := p.issue(t, auth.Credential{Kind: auth.Publishable})
+	p.key, p.pk = c.ID, pk
+	_, p.other = p.issue(t, auth.Credential{Kind: auth.Publishable, Project: "bolt"})
+	return p
+}
+
+// token asks for a token; an origin of "" sends none.
+func (p *page) token(credential, origin, body string) *httptest.ResponseRecorder {
+	h := []string{"Authorization", "Bearer " + credential}
+	if origin != "" {
+		h = append(h, "Origin", origin)
+	}
+	return ask(p, "POST", "/v1/widget/token", body, h...)
+}
+
+type given struct {
+	Token   string    `json:"token"`
+	Expires time.Time `json:"expires_at"`
+	Visitor string    `json:"visitor_id"`
+}
+
+func (p *page) give(t *testing.T, credential, body string) given {
+	t.Helper()
+	w := p.token(credential, home, body)
+	wantStatus(t, w, 200)
+	var g given
+	if err := json.Unmarshal(w.Body.Bytes(), &g); err != nil || g.Token == "" {
+		t.Fatalf("%s: %v", w.Body, err)
+	}
+	return g
+}
+
+// who asks who the token is, from the origin.
+func (p *page) who(t *testing.T, token, origin string) (int, who) {
+	t.Helper()
+	h := []string{"Authorization", "Bearer " + token}
+	if origin != "" {
+		h = append(h, "Origin", origin)
+	}
+	w := ask(p, "POST", "/who", "", h...)
+	var got who
+	if w.Code == 200 {
+		if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// Only the page it was given to may read the answer, whatever it is.
+	if allowed := w.Header().Get("Access-Control-Allow-Origin"); allowed != "" && allowed != home || w.Code == 200 && allowed != origin {
+		t.Errorf("status %d and Access-Control-Allow-Origin %q for %q", w.Code, allowed, origin)
+	}
+	return w.Code, got
+}
+
+const website = `{"assistant":"website"}`
+
+func TestWidgetToken(t *testing.T) {
+	t.Parallel()
+	p := newPage(t)
+	g := p.give(t, p.pk, website)
+	if left := time.Until(g.Expires); left > 15*time.Minute || left < 14*time.Minute {
+		t.Errorf("it holds for %v", left)
+	}
+	code, got := p.who(t, g.Token, home)
+	if code != 200 || got.Project != "acme" || got.Kind != "widget_token" || got.Actor != p.key || got.Assistant != "website" ||
+		!strings.HasPrefix(got.Person, "visitor:") || !got.Proven {
+		t.Errorf("%d %+v", code, got)
+	}
+	// Who kept the visitor's id is that visitor again; who did not is another.
+	if _, again := p.who(t, p.give(t, p.pk, `{"assistant":"website","visitor_id":"`+g.Visitor+`"}`).Token, home); again.Person != got.Person || !again.Proven {
+		t.Errorf("again: %+v", again)
+	}
+	if _, other := p.who(t, p.give(t, p.pk, website).Token, home); other.Person == got.Person {
+		t.Error("two visitors are one")
+	}
+	// An id that a page made up is a claim, and no other kind of person has its name.
+	if _, claim := p.who(t, p.give(t, p.pk, `{"assistant":"website","visitor_id":"ada"}`).Token, home); claim.Person != "visitor:~ada" || claim.Proven {
+		t.Errorf("a claim: %+v", claim)
+	}
+}
+
+// TestTokenIsRefused: each refusal beside the control, which is TestWidgetToken.
+func TestTokenIsRefused(t *testing.T) {
+	t.Parallel()
+	p := newPage(t)
+	_, sk := p.issue(t, auth.Credential{})
+	_, none := p.issue(t, auth.Credential{Kind: auth.Publishable, Project: "none"})
+	_, op := p.issue(t, auth.Credential{Kind: auth.OperatorKey})
+	forged := p.give(t, p.pk, website).Visitor
+	if last := len(forged) - 1; forged[last] == 'a' {
+		forged = forged[:last] + "b"
+	} else {
+		forged = forged[:last] + "a"
+	}
+	for _, c := range []struct {
+		name, credential, origin, body string
+		code                           int
+	}{
+		{"another origin", p.pk, "https://evil.example", website, 403},
+		{"a longer origin", p.pk, foreig, website, 403},
+		{"a subdomain", p.pk, "https://a.www.acme.example", website, 403},
+		{"the parent domain", p.pk, "https://acme.example", website, 403},
+		{"http", p.pk, "http://www.acme.example", website, 403},
+		{"a port", p.pk, home + ":8443", website, 403},
+		{"a path", p.pk, home + "/", website, 403},
+		{"upper case", p.pk, "https://WWW.acme.example", website, 403},
+		{"null", p.pk, "null", website, 403},
+		{"no origin", p.pk, "", website, 403},
+		{"the neighbour's origin", p.pk, "https://bolt.example", website, 403},
+		{"no origins at all", none, home, website, 403},
+		{"the neighbour's key", p.other, home, website, 403},
+		{"a secret key", sk, home, website, 403},
+		{"an operator key", op, home, website, 403},
+		{"nobody", "", home, website, 401},
+		{"an unknown key", "pk_0000000000000000", home, website, 401},
+		{"an unknown assistant", p.pk, home, `{"assistant":"cellar"}`, 404},
+		{"no assistant", p.pk, home, `{}`, 400},
+		{"a forged visitor", p.pk, home, `{"assistant":"website","visitor_id":"` + forged + `"}`, 400},
+		{"a visitor without a mark", p.pk, home, `{"assistant":"website","visitor_id":"v_0123"}`, 400},
+		{"an odd visitor", p.pk, home, `{"assistant":"website","visitor_id":"a\nb"}`, 400},
+		{"an identity of nobody", p.pk, home, `{"assistant":"website","identity":"x"}`, 401},
+		{"a project in the body", p.pk, home, `{"assistant":"website","project":"bolt"}`, 400},
+	} {
+		w := p.token(c.credential, c.origin, c.body)
+		if w.Code != c.code {
+			t.Errorf("%s: %d, want %d: %s", c.name, w.Code, c.code, w.Body)
+		}
+		if c.code == 403 && w.Header().Get("Access-Control-Allow-Origin") != "" {
+			t.Errorf("%s: %v", c.name, w.Header())
+		}
+	}
+	w := ask(p, "POST", "/v1/widget/token", website, "Authorization", "Bearer "+p.pk, "Origin", home, "Origin", home)
+	if w.Code != 403 {
+		t.Errorf("two origins: %d", w.Code)
+	}
+}
+
+func TestATokenIsOfItsOriginAndTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPage(t)
+		token := p.give(t, p.pk, website).Token
+		for origin, want := range map[string]int{home: 200, "https://shop.acme.example:8443": 403, "https://evil.example": 403, "null": 403, "": 403} {
+			if code, _ := p.who(t, token, origin); code != want {
+				t.Errorf("from %q: %d, want %d", origin, code, want)
+			}
+		}
+		if w := p.token(token, "https://shop.acme.example:8443", website); w.Code != 403 {
+			t.Errorf("renewed from another origin: %d", w.Code)
+		}
+		time.Sleep(14 * time.Minute)
+		if code, _ := p.who(t, token, home); code != 200 {
+			t.Errorf("after 14 minutes: %d", code)
+		}
+		time.Sleep(2 * time.Minute)
+		if code, _ := p.who(t, token, home); code != 401 {
+			t.Errorf("after 16 minutes: %d", code)
+		}
+	})
+}
+
+func TestRenewal(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPage(t)
+		token := p.give(t, p.pk, website).Token
+		_, first := p.who(t, token, home)
+		for _, c := range []struct {
+			body string
+			code int
+		}{
+			{`{"assistant":"intern"}`, 404}, {`{"assistant":"website","visitor_id":"ada"}`, 400}, {`{"assistant":"website","identity":"x"}`, 400},
+		} {
+			if w := p.token(token, home, c.body); w.Code != c.code {
+				t.Errorf("renewed with %s: %d, want %d", c.body, w.Code, c.code)
+			}
+		}
+		began := time.Now()
+		for time.Since(began) < 12*time.Hour {
+			token = p.give(t, token, website).Token
+			if _, now := p.who(t, token, home); now != first {
+				t.Fatalf("after %v: %+v, was %+v", time.Since(began), now, first)
+			}
+			time.Sleep(10 * time.Minute)
+		}
+		time.Sleep(4 * time.Minute)
+		if w := p.token(token, home, website); w.Code != 401 {
+			t.Errorf("renewed after %v: %d", time.Since(began), w.Code)
+		}
+	})
+}
+
+func TestForgedTokens(t *testing.T) {
+	t.Parallel()
+	p := newPage(t)
+	good := p.give(t, p.pk, website).Token
+	parts := strings.Split(good, ".")
+	claims := jwt.MapClaims{}
+	if _, _, err := jwt.NewParser().ParseUnverified(good, claims); err != nil {
+		t.Fatal(err)
+	}
+	sign := func(method jwt.SigningMethod, key any, edit func(jwt.MapClaims, map[string]any)) string {
+		c := jwt.MapClaims{}
+		for k, v := range claims {
+			c[k] = v
+		}
+		tok := jwt.NewWithClaims(method, c)
+		if edit != nil {
+			edit(c, tok.Header)
+		}
+		text, err := tok.SignedString(key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return text
+	}
+	guess := []byte("0123456789abcdef0123456789abcdef")
+	for name, text := range map[string]string{
+		"alg none":            sign(jwt.SigningMethodNone, jwt.UnsafeAllowNoneSignatureType, nil),
+		"alg none, same body": "eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0." + parts[1] + ".",
+		"no signature":        parts[0] + "." + parts[1] + ".",
+		"another key":         sign(jwt.SigningMethodHS256, guess, nil),
+		"the empty key":       sign(jwt.SigningMethodHS256, []byte{}, nil),
+		"the key's own id":    sign(jwt.SigningMethodHS256, []byte(p.key), nil),
+		"EdDSA":               sign(jwt.SigningMethodEdDSA, p.sign, nil),
+		"a kid of a path":     sign(jwt.SigningMethodHS256, guess, func(_ jwt.MapClaims, h map[string]any) { h["kid"] = "../../dev/null" }),
+		"a jku":               sign(jwt.SigningMethodHS256, guess, func(_ jwt.MapClaims, h map[string]any) { h["jku"] = "https://evil.example" }),
+		"a changed body":      parts[0] + "." + parts[1][:len(parts[1])-2] + "AA." + parts[2],
+		"a changed signature": parts[0] + "." + parts[1] + "." + strings.Map(func(r rune) rune { return map[rune]rune{'A': 'B'}[r] | r }, parts[2][:10]) + parts[2][10:] + "A",
+		"too many parts":      good + ".x",
+		"very long":           parts[0] + "." + strings.Repeat("A", 1<<20) + "." + parts[2],
+		"dots":                "...",
+	} {
+		if code, _ := p.who(t, text, home); code != 401 {
+			t.Errorf("%s: %d", name, code)
+		}
+	}
+	if code, _ := p.who(t, good, home); code != 200 {
+		t.Errorf("control: %d", code)
+	}
+}
+
+func TestIdentity(t *testing.T) {
+	t.Parallel()
+	p := newPage(t)
+	key, secret := p.issue(t, auth.Credential{Kind: auth.IdentityKey})
+	foreign, foreignSecret := p.issue(t, auth.Credential{Kind: auth.IdentityKey, Project: "bolt"})
+	sk, _ := p.issue(t, auth.Credential{})
+	revoked, revokedSecret := p.issue(t, auth.Credential{Kind: auth.IdentityKey})
+	if err := p.dir.Revoke(t.Context(), revoked.ID); err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now()
+	base := func() jwt.MapClaims {
+		return jwt.MapClaims{"sub": "ada", "aud": "acme", "iat": now.Unix(), "exp": now.Add(5 * time.Minute).Unix()}
+	}
+	sign := func(kid, secret string, edit func(jwt.MapClaims, *jwt.Token)) string {
+		c := base()
+		tok := jwt.NewWithClaims(jwt.SigningMethodHS256, c)
+		tok.Header["kid"] = kid
+		if edit != nil {
+			edit(c, tok)
+		}
+		text, err := tok.SignedString([]byte(secret))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return text
+	}
+	ed := func(k ed25519.PrivateKey) string {
+		text, err := jwt.NewWithClaims(jwt.SigningMethodEdDSA, base()).SignedString(k)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return text
+	}
+	_, stranger, _ := ed25519.GenerateKey(nil)
+	none, _ := jwt.NewWithClaims(jwt.SigningMethodNone, base()).SignedString(jwt.UnsafeAllowNoneSignatureType)
+	claim := func(name string, v any) func(jwt.MapClaims, *jwt.Token) {
+		return func(c jwt.MapClaims, _ *jwt.Token) {
+			if c[name] = v; v == nil {
+				delete(c, name)
+			}
+		}
+	}
+	for name, c := range map[string]struct {
+		text string
+		ok   bool
+	}{
+		"HS256":                    {sign(key.ID, secret, nil), true},
+		"EdDSA":                    {ed(p.sign), true},
+		"another's EdDSA":          {ed(stranger), false},
+		"alg none":                 {none, false},
+		"the neighbour's key":      {sign(foreign.ID, foreignSecret, nil), false},
+		"our kid, their secret":    {sign(key.ID, foreignSecret, nil), false},
+		"a secret key's id":        {sign(sk.ID, secret, nil), false},
+		"a revoked key":            {sign(revoked.ID, revokedSecret, nil), false},
+		"no kid":                   {sign("", secret, nil), false},
+		"HS256 under the public":   {sign(key.ID, string(p.sign.Public().(ed25519.PublicKey)), nil), false},
+		"another audience":         {sign(key.ID, secret, claim("aud", "bolt")), false},
+		"two audiences":            {sign(key.ID, secret, claim("aud", []string{"acme", "bolt"})), false},
+		"no audience":              {sign(key.ID, secret, claim("aud", nil)), false},
+		"expired":                  {sign(key.ID, secret, claim("exp", now.Add(-2*time.Minute).Unix())), false},
+		"no expiry":                {sign(key.ID, secret, claim("exp", nil)), false},
+		"no time of issue":         {sign(key.ID, secret, claim("iat", nil)), false},
+		"from the future":          {sign(key.ID, secret, claim("iat", now.Add(5*time.Minute).Unix())), false},
+		"not yet":                  {sign(key.ID, secret, claim("nbf", now.Add(3*time.Minute).Unix())), false},
+		"clocks a little apart":    {sign(key.ID, secret, claim("nbf", now.Add(30*time.Second).Unix())), true},
+		"good for a year":          {sign(key.ID, secret, claim("exp", now.Add(365*24*time.Hour).Unix())), false},
+		"no subject":               {sign(key.ID, secret, claim("sub", nil)), false},
+		"an anonymous visitor's":   {sign(key.ID, secret, claim("sub", "visitor:~ada")), false},
+		"a critical header":        {sign(key.ID, secret, func(_ jwt.MapClaims, tok *jwt.Token) { tok.Header["crit"] = []string{"b64"} }), false},
+		"a header with an URL":     {sign(key.ID, secret, func(_ jwt.MapClaims, tok *jwt.Token) { tok.Header["jku"] = "https://evil.example" }), false},
+		"one of our own tokens":    {p.give(t, p.pk, website).Token, false},
+		"longer than a page needs": {sign(key.ID, secret, claim("x", strings.Repeat("x", 8<<10))), false},
+	} {
+		body, _ := json.Marshal(map[string]string{"assistant": "website", "identity": c.text, "visitor_id": "ignored"})
+		w := p.token(p.pk, home, string(body))
+		if !c.ok {
+			if w.Code != 401 || !strings.Contains(w.Body.String(), `"field":"identity"`) {
+				t.Errorf("%s: %d %s", name, w.Code, w.Body)
+			}
+			continue
+		}
+		var g given
+		if err := json.Unmarshal(w.Body.Bytes(), &g); w.Code != 200 || err != nil {
+			t.Errorf("%s: %d %s", name, w.Code, w.Body)
+			continue
+		}
+		if _, got := p.who(t, g.Token, home); got.Person != "ada" || !got.Proven || g.Visitor != "" {
+			t.Errorf("%s: %+v, %+v", name, got, g)
+		}
+	}
+}
+
+// What ends a credential, a project or a person ends what was given for it.
+func TestTokensEndWithWhatTheyWereGivenFor(t *testing.T) {
+	for name, end := range map[string]func(*testing.T, *page, tenant.ID) error{
+		"the key is revoked": func(t *testing.T, p *page, _ tenant.ID) error { return p.dir.Revoke(t.Context(), p.key) },
+		"the project suspended": func(t *testing.T, p *page, id tenant.ID) error {
+			return p.dir.SuspendProject(t.Context(), id, "unpaid")
+		},
+		"the person suspended": func(t *testing.T, p *page, id tenant.ID) error {
+			return p.dir.SuspendPerson(t.Context(), id, "visitor:~ada")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p := newPage(t)
+				id, _ := tenant.ParseID("acme")
+				body := `{"assistant":"website","visitor_id":"ada"}`
+				token, bob := p.give(t, p.pk, body).Token, p.give(t, p.pk, `{"assistant":"website","visitor_id":"bob"}`).Token
+				if err := end(t, p, id); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(time.Minute)
+				if code, _ := p.who(t, token, home); code != 401 && code != 403 {
+					t.Errorf("a minute after: %d", code)
+				}
+				if w := p.token(p.pk, home, body); w.Code != 401 && w.Code != 403 {
+					t.Errorf("a new one: %d", w.Code)
+				}
+				if code, _ := p.who(t, bob, home); (code == 200) != (name == "the person suspended") {
+					t.Errorf("another visitor: %d", code)
+				}
+				if err := errors.Join(p.dir.ResumeProject(t.Context(), id), p.dir.ResumePerson(t.Context(), id, "visitor:~ada")); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(time.Minute)
+				if code, _ := p.who(t, token, home); (code == 200) != (name != "the key is revoked") {
+					t.Errorf("after it was undone: %d", code)
+				}
+			})
+		})
+	}
+}
+
+func TestPreflight(t *testing.T) {
+	t.Parallel()
+	p := newPage(t)
+	for _, c := range []struct {
+		path, method, origin string
+		code                 int
+	}{
+		{"/v1/widget/token", "POST", home, 204},
+		{"/who", "POST", "https://anybody.example", 204}, // it says nothing of whose the origin is
+		{"/who", "POST", "null", 403},
+		{"/who", "POST", "", 403},
+		{"/who", "DELETE", home, 403},
+		{"/nothing", "POST", home, 403},
+	} {
+		h := []string{"Access-Control-Request-Method", c.method, "Access-Control-Request-Headers", "authorization"}
+		if c.origin != "" {
+			h = append(h, "Origin", c.origin)
+		}
+		w := ask(p, "OPTIONS", c.path, "", h...)
+		if allowed := w.Header().Get("Access-Control-Allow-Origin"); w.Code != c.code || (allowed == c.origin && c.origin != "") != (c.code == 204) || w.Header().Get("Access-Control-Allow-Credentials") != "" {
+			t.Errorf("%+v: %d %v", c, w.Code, w.Header())
+		}
+	}
+}
