@@ -41,48 +41,84 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// identities are all who may stand at a door; nil is nobody.
-var identities = map[string]*auth.Credential{
-	"anonymous":    nil,
-	"forged":       {Kind: auth.SecretKey},
-	"sk":           {Kind: auth.SecretKey},
-	"sk(chat)":     {Kind: auth.SecretKey, Can: tenant.CanChat},
-	"sk(read)":     {Kind: auth.SecretKey, Can: tenant.CanReadConversations},
-	"pk":           {Kind: auth.Publishable},
-	"op":           {Kind: auth.OperatorKey},
-	"expired":      {Kind: auth.SecretKey, Expires: time.Now().Add(-time.Minute)},
-	"revoked":      {Kind: auth.SecretKey},
-	"revoked(pk)":  {Kind: auth.Publishable},
-	"sk(neighbor)": {Kind: auth.SecretKey, Project: apptest.Beta},
+// identity is somebody at a door.
+type identity struct {
+	auth.Credential          // what they were issued; the zero one: nothing
+	visitor         string   // of the project's site, with a widget token
+	header          []string // sent along
 }
 
-// nobody are the identities that no door knows.
-var nobody = []string{"anonymous", "forged", "expired", "revoked", "revoked(pk)"}
+var (
+	alphaPage = []string{"Origin", apptest.Origin(apptest.Alpha)}
+	betaPage  = []string{"Origin", apptest.Origin(apptest.Beta)}
+)
+
+// actsAs are the headers of an operator who acts as the project.
+func actsAs(project string) []string {
+	return []string{"Act-As", project, "Act-As-Reason", "the customer asked us to look"}
+}
+
+// identities are all who may stand at a door.
+var identities = map[string]identity{
+	"anonymous":        {},
+	"forged":           {Credential: auth.Credential{Kind: auth.SecretKey}},
+	"sk":               {Credential: auth.Credential{Kind: auth.SecretKey}},
+	"sk(chat)":         {Credential: auth.Credential{Kind: auth.SecretKey, Can: tenant.CanChat}},
+	"sk(read)":         {Credential: auth.Credential{Kind: auth.SecretKey, Can: tenant.CanReadConversations}},
+	"sk(viewer)":       {Credential: auth.Credential{Kind: auth.SecretKey, Role: tenant.Viewer}},
+	"sk(from a page)":  {Credential: auth.Credential{Kind: auth.SecretKey}, header: alphaPage},
+	"pk":               {Credential: auth.Credential{Kind: auth.Publishable}, header: alphaPage},
+	"pk(elsewhere)":    {Credential: auth.Credential{Kind: auth.Publishable}, header: betaPage},
+	"is":               {Credential: auth.Credential{Kind: auth.IdentityKey}},
+	"widget":           {visitor: "ada", header: alphaPage},
+	"widget(other)":    {visitor: "bob", header: alphaPage},
+	"widget(stolen)":   {visitor: "ada", header: betaPage},
+	"widget(nowhere)":  {visitor: "ada"},
+	"widget(neighbor)": {Credential: auth.Credential{Project: apptest.Beta}, visitor: "ada", header: betaPage},
+	"op":               {Credential: auth.Credential{Kind: auth.OperatorKey}},
+	"op(acts)":         {Credential: auth.Credential{Kind: auth.OperatorKey}, header: actsAs(apptest.Alpha)},
+	"op(acts as beta)": {Credential: auth.Credential{Kind: auth.OperatorKey}, header: actsAs(apptest.Beta)},
+	"expired":          {Credential: auth.Credential{Kind: auth.SecretKey, Expires: time.Now().Add(-time.Minute)}},
+	"revoked":          {Credential: auth.Credential{Kind: auth.SecretKey}},
+	"revoked(pk)":      {Credential: auth.Credential{Kind: auth.Publishable}, header: alphaPage},
+	"suspended":        {Credential: auth.Credential{Kind: auth.SecretKey, Project: apptest.Gamma}},
+	"sk(neighbor)":     {Credential: auth.Credential{Kind: auth.SecretKey, Project: apptest.Beta}},
+}
+
+// Whom no door knows, and whom every door knows and refuses.
+var (
+	nobody = []string{"anonymous", "forged", "expired", "revoked", "revoked(pk)", "is"}
+	never  = []string{"suspended", "widget(stolen)", "widget(nowhere)"}
+)
 
 // policy is who may do what: the whole of it. A route that is not in it fails the
 // test, and so does an identity that a route says nothing about.
 var policy = newPolicy(
-	allow("POST /v1/chat", "sk", "sk(chat)", "sk(neighbor)"),
-	deny("POST /v1/chat", "sk(read)", "pk", "op"),
+	allow("POST /v1/chat", "sk", "sk(chat)", "sk(from a page)", "sk(neighbor)", "widget", "widget(other)", "widget(neighbor)"),
+	deny("POST /v1/chat", "sk(read)", "sk(viewer)", "pk", "pk(elsewhere)", "op", "op(acts)", "op(acts as beta)"),
 
-	allow("POST /v1/chat/completions", "sk", "sk(chat)", "sk(neighbor)"),
-	deny("POST /v1/chat/completions", "sk(read)", "pk", "op"),
+	allow("POST /v1/chat/completions", "sk", "sk(chat)", "sk(from a page)", "sk(neighbor)"),
+	deny("POST /v1/chat/completions", "sk(read)", "sk(viewer)", "pk", "pk(elsewhere)", "widget", "widget(other)", "widget(neighbor)", "op", "op(acts)", "op(acts as beta)"),
 
-	allow("GET /v1/models", "sk", "sk(chat)", "sk(neighbor)"),
-	deny("GET /v1/models", "sk(read)", "pk", "op"),
+	allow("GET /v1/models", "sk", "sk(chat)", "sk(from a page)", "sk(neighbor)"),
+	deny("GET /v1/models", "sk(read)", "sk(viewer)", "pk", "pk(elsewhere)", "widget", "widget(other)", "widget(neighbor)", "op", "op(acts)", "op(acts as beta)"),
 
-	allow("GET /v1/models/{id}", "sk", "sk(chat)", "sk(neighbor)"), // each has an assistant of that name
-	deny("GET /v1/models/{id}", "sk(read)", "pk", "op"),
+	allow("GET /v1/models/{id}", "sk", "sk(chat)", "sk(from a page)", "sk(neighbor)"), // each has an assistant of that name
+	deny("GET /v1/models/{id}", "sk(read)", "sk(viewer)", "pk", "pk(elsewhere)", "widget", "widget(other)", "widget(neighbor)", "op", "op(acts)", "op(acts as beta)"),
 
-	allow("GET /v1/conversations/{id}", "sk", "sk(read)"),
-	deny("GET /v1/conversations/{id}", "sk(chat)", "pk", "op"),
-	unknown("GET /v1/conversations/{id}", "sk(neighbor)"), // another's is as good as none
+	allow("GET /v1/conversations/{id}", "sk", "sk(read)", "sk(viewer)", "sk(from a page)", "widget", "op(acts)"),
+	deny("GET /v1/conversations/{id}", "sk(chat)", "pk", "pk(elsewhere)", "op"),
+	unknown("GET /v1/conversations/{id}", "sk(neighbor)", "widget(other)", "widget(neighbor)", "op(acts as beta)"), // another's is as good as none
+
+	allow("POST /v1/widget/token", "pk", "widget", "widget(other)", "widget(neighbor)"),
+	deny("POST /v1/widget/token", "sk", "sk(chat)", "sk(read)", "sk(viewer)", "sk(from a page)", "sk(neighbor)", "pk(elsewhere)", "op", "op(acts)", "op(acts as beta)"),
 )
 
 // bodies are what a route is asked where it takes a body. It is a good request, so
 // that a refusal can be of nothing but the identity.
 var bodies = map[string]string{
 	"POST /v1/chat":             `{"assistant":"website","message":"What does a visit cost?"}`,
+	"POST /v1/widget/token":     `{"assistant":"website"}`,
 	"POST /v1/chat/completions": `{"model":"website","messages":[{"role":"user","content":"What does a visit cost?"}]}`,
 }
 
@@ -112,6 +148,9 @@ func newPolicy(lists ...[]rule) map[string]map[string]int {
 				for _, who := range nobody {
 					p[r.route][who] = 401
 				}
+				for _, who := range never {
+					p[r.route][who] = 403
+				}
 			}
 			p[r.route][r.who] = r.status
 		}
@@ -119,17 +158,21 @@ func newPolicy(lists ...[]rule) map[string]map[string]int {
 	return p
 }
 
-// keys issues a credential for each identity.
+// keys gives each identity what it shows.
 func keys(t *testing.T, s *apptest.Server) map[string]string {
 	t.Helper()
 	out := map[string]string{}
-	for who, c := range identities {
-		if c == nil {
-			continue
-		}
-		c := *c
+	for who, i := range identities {
+		c := i.Credential
 		if c.Kind != auth.OperatorKey && c.Project == "" {
 			c.Project = apptest.Alpha
+		}
+		switch {
+		case i.visitor != "":
+			out[who] = s.Token(c.Project, i.visitor)
+			continue
+		case c.Kind == "":
+			continue
 		}
 		issued, secret, err := s.Local.Directory.Issue(t.Context(), c)
 		if err != nil {
@@ -143,6 +186,13 @@ func keys(t *testing.T, s *apptest.Server) map[string]string {
 		}
 	}
 	out["forged"] = out["forged"][:len(out["forged"])-8] + "00000000"
+	gamma, err := tenant.ParseID(apptest.Gamma)
+	if err == nil {
+		err = s.Local.Directory.SuspendProject(t.Context(), gamma, "unpaid")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 	return out
 }
 
@@ -150,7 +200,7 @@ func TestPolicy(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, apptest.Options{})
 	key := keys(t, s)
-	turn := s.Post(key["sk"], "/v1/chat", bodies["POST /v1/chat"])
+	turn := s.Post(key["sk"], "/v1/chat", `{"assistant":"website","message":"What does a visit cost?","user":{"id":"visitor:~ada"}}`)
 	conversation := turn.Get("conversation_id")
 	if turn.Status != 200 || conversation == "" {
 		t.Fatalf("control: %d %s", turn.Status, turn.Body)
@@ -173,14 +223,14 @@ func TestPolicy(t *testing.T) {
 				t.Errorf("the policy does not say what %s may do on %s", who, r.Pattern)
 				continue
 			}
-			a := s.Do(key[who], method, path, bodies[r.Pattern])
+			a := s.Do(key[who], method, path, bodies[r.Pattern], identities[who].header...)
 			if a.Status != want {
 				t.Errorf("%s on %s: %d, want %d: %s", who, r.Pattern, a.Status, want, a.Body)
 			}
 			if isProblem := a.Header.Get("Content-Type") == "application/problem+json"; isProblem != (want != 200) {
 				t.Errorf("%s on %s: %s", who, r.Pattern, a.Header.Get("Content-Type"))
 			}
-			if who == "sk(neighbor)" && strings.Contains(a.Body, "alphacanary") {
+			if strings.Contains(who, "neighbor") && strings.Contains(a.Body, "alphacanary") {
 				t.Errorf("%s on %s: %s", who, r.Pattern, a.Body)
 			}
 		}

@@ -54,17 +54,20 @@ type Server struct {
 const (
 	Alpha = "alpha"
 	Beta  = "beta"
+	Gamma = "gamma" // knows nothing; for what is done to a whole company
 )
 
 func companies() fstest.MapFS {
 	file := func(s string) *fstest.MapFile { return &fstest.MapFile{Data: []byte(s)} }
 	return fstest.MapFS{
-		"alpha/company.yaml":          file("name: Alpha\n"),
+		"alpha/company.yaml":          file("name: Alpha\norigins: [\"https://alpha.example\"]\n"),
 		"alpha/assistants/website.md": file("---\nname: Website\n---\nYou answer for Alpha."),
 		"alpha/assistants/chain.md":   file("---\nname: Chain\nmodel: openai/first\nfallback: [anthropic/second, extract]\n---\nYou answer for Alpha."),
 		"alpha/knowledge/fees.md":     file("---\ntitle: Fees\nurl: https://alpha.example/fees\n---\n## Visits\nA diagnostic visit costs $149 (alphacanary).\n\n## Panels\nA panel upgrade costs $3,400."),
 		"alpha/knowledge/hours.md":    file("---\ntitle: Hours\n---\nWe are open on weekdays from 7 to 5."),
-		"beta/company.yaml":           file("name: Beta\n"),
+		"beta/company.yaml":           file("name: Beta\norigins: [\"https://beta.example\"]\n"),
+		"gamma/company.yaml":          file("name: Gamma\norigins: [\"https://gamma.example\"]\n"),
+		"gamma/assistants/website.md": file("You answer for Gamma."),
 		"beta/assistants/website.md":  file("---\nname: Website\n---\nYou answer for Beta."),
 		"beta/knowledge/fees.md":      file("---\ntitle: Fees\n---\nA diagnostic visit costs $88 (betacanary)."),
 	}
@@ -147,6 +150,24 @@ func (s *Server) Key(project string, can ...tenant.Capability) string {
 		s.t.Fatal(err)
 	}
 	return secret.Reveal()
+}
+
+// Origin is where the project's pages are.
+func Origin(project string) string { return "https://" + project + ".example" }
+
+// Token gives a browser of the project's site a widget token for its assistant
+// website. The visitor is who they say they are: "visitor:~" and the name.
+func (s *Server) Token(project, visitor string) string {
+	s.t.Helper()
+	_, pk, err := s.Local.Directory.Issue(context.Background(), auth.Credential{Kind: auth.Publishable, Project: project})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	a := s.Post(pk.Reveal(), "/v1/widget/token", `{"assistant":"website","visitor_id":"`+visitor+`"}`, "Origin", Origin(project))
+	if a.Status != 200 {
+		s.t.Fatalf("token: %d %s", a.Status, a.Body)
+	}
+	return a.Get("token")
 }
 
 // Answer is a response, read whole.
