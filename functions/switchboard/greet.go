@@ -19,9 +19,9 @@ func greet(w io.Writer, url string, companies []company.Company, keys local.DevK
 		fmt.Fprintf(w, "\n  %s (%s)\n", c.Name, c.ID)
 		fmt.Fprintf(w, "    demo page        %s/demo/%s#%s\n", url, c.ID, k.Secret)
 		fmt.Fprintf(w, "    secret key       %s\n", k.Secret)
-		fmt.Fprintf(w, "    publishable key  %s  (for the widget, which is not there yet)\n", k.Publishable)
+		fmt.Fprintf(w, "    publishable key  %s  (for pages of its site, which ask with it for widget tokens)\n", k.Publishable)
 	}
-	fmt.Fprintf(w, "\n  operator key       %s  (for the admin API, which is not there yet)\n", keys.Operator)
+	fmt.Fprintf(w, "\n  operator key       %s  (opens a company's data as it, with a reason)\n", keys.Operator)
 	for _, c := range companies {
 		if len(c.Assistants) == 0 {
 			continue

@@ -35,6 +35,9 @@ const (
 	CanReadConversations = scope.Conversations
 )
 
+// ParseRole parses a role's name. The error is an Invalid problem.
+func ParseRole(s string) (Role, error) { return scope.ParseRole(s) }
+
 // ParseID parses a project id: 3 to 40 of a-z 0-9 -, starting with a letter, no
 // double hyphen, no hyphen at the end. The error is an Invalid problem.
 func ParseID(s string) (ID, error) { return scope.ParseID(s) }

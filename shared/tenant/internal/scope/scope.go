@@ -58,6 +58,16 @@ func (r Role) String() string {
 	return [...]string{"none", "viewer", "editor", "admin", "owner"}[min(r, Owner)]
 }
 
+// ParseRole parses a role's name; the error is an Invalid problem.
+func ParseRole(s string) (Role, error) {
+	for r := Viewer; r <= Owner; r++ {
+		if r.String() == s {
+			return r, nil
+		}
+	}
+	return NoRole, problem.Bad("tenant.ParseRole", "role", "a role is viewer, editor, admin or owner")
+}
+
 // Capability is one thing a credential may be used for. Capabilities are a bit
 // set; the zero set can do nothing.
 type Capability uint32
