@@ -17,7 +17,7 @@ func greet(w io.Writer, url string, companies []company.Company, keys local.DevK
 	for _, c := range companies {
 		k := keys.Projects[c.ID.String()]
 		fmt.Fprintf(w, "\n  %s (%s)\n", c.Name, c.ID)
-		fmt.Fprintf(w, "    demo page        %s/demo/%s#%s\n", url, c.ID, k.Secret)
+		fmt.Fprintf(w, "    demo page        %s/demo/%s#%s\n", url, c.ID, k.Publishable)
 		fmt.Fprintf(w, "    secret key       %s\n", k.Secret)
 		fmt.Fprintf(w, "    publishable key  %s  (for pages of its site, which ask with it for widget tokens)\n", k.Publishable)
 	}

@@ -2,9 +2,8 @@
 // tried, for development.
 //
 // app imports it. Its one promise: the pages hold no secret and the server grants
-// them nothing. The key is in the part of the address after '#', which a browser
-// keeps to itself, so the page can do what the person who was given the address
-// can do, and no more.
+// them nothing. The publishable key is in the part of the address after '#', and the
+// page does with it what a company's own page does: it asks for a visitor's token.
 package demo
 
 import (

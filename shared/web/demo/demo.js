@@ -1,7 +1,10 @@
-// The demo page's script: one conversation over POST /v1/chat, streamed. Text from
-// the server is only ever set as text.
+// The demo page's script: one conversation over POST /v1/chat, streamed, with a
+// visitor's token as a company's own page would have it. Text from the server is only
+// ever set as text.
 const $ = (id) => document.getElementById(id);
-const key = location.hash.slice(1);
+const key = location.hash.slice(1); // a publishable one
+const visitor = "switchboard-visitor:" + location.pathname;
+let pass = null; // { token, assistant, until }
 const about = await (await fetch(location.pathname + "/about.json")).json();
 let conversation = null;
 
@@ -80,6 +83,22 @@ function sources(turn, list) {
   turn.append(ol);
 }
 
+// token returns a token for the assistant that holds for a minute at least.
+async function token(assistant) {
+  if (pass && pass.assistant === assistant && pass.until > Date.now() + 60_000) return pass.token;
+  const known = localStorage.getItem(visitor);
+  const res = await fetch("/v1/widget/token", {
+    method: "POST",
+    headers: { Authorization: "Bearer " + key, "Content-Type": "application/json" },
+    body: JSON.stringify({ assistant, ...(known && { visitor_id: known }) }),
+  });
+  const given = await res.json();
+  if (!res.ok) throw new Error(given.detail);
+  localStorage.setItem(visitor, given.visitor_id);
+  pass = { token: given.token, assistant, until: Date.parse(given.expires_at) };
+  return pass.token;
+}
+
 async function ask(message) {
   add("user", message);
   $("suggestions").replaceChildren();
@@ -90,10 +109,11 @@ async function ask(message) {
   turn.append(text);
   let ended = false;
   try {
+    const assistant = $("assistant").value;
     const res = await fetch("/v1/chat", {
       method: "POST",
-      headers: { Authorization: "Bearer " + key, "Content-Type": "application/json", "Idempotency-Key": crypto.randomUUID() },
-      body: JSON.stringify({ assistant: $("assistant").value, message, stream: true, ...(conversation && { conversation_id: conversation }) }),
+      headers: { Authorization: "Bearer " + (await token(assistant)), "Content-Type": "application/json", "Idempotency-Key": crypto.randomUUID() },
+      body: JSON.stringify({ assistant, message, stream: true, ...(conversation && { conversation_id: conversation }) }),
     });
     if (!res.ok) throw new Error((await res.json()).detail);
     for await (const { name, data } of events(res.body)) {
