@@ -53,3 +53,6 @@ build-ChatFunction:
 
 build-RollupFunction:
 	GOOS=linux GOARCH=arm64 $(GO) build $(LAMBDA) -o "$(ARTIFACTS_DIR)/bootstrap" ./functions/rollup
+
+build-TenantAdminFunction:
+	GOOS=linux GOARCH=arm64 $(GO) build $(LAMBDA) -o "$(ARTIFACTS_DIR)/bootstrap" ./functions/tenant-admin

@@ -7,7 +7,9 @@ package app
 
 import (
 	"net/http"
+	"slices"
 
+	"switchboard/shared/admin"
 	"switchboard/shared/chat"
 	"switchboard/shared/tenant/auth"
 	"switchboard/shared/web/demo"
@@ -16,9 +18,10 @@ import (
 // Parts is what the functions are made of. A wiring fills in what its functions
 // need.
 type Parts struct {
-	Gate *auth.Gate
-	Chat *chat.Service
-	Demo *demo.Pages // nil where there are none
+	Gate  *auth.Gate
+	Chat  *chat.Service
+	Admin *admin.Service
+	Demo  *demo.Pages // nil where there are none
 }
 
 // Chat serves the chat function, and gives a widget the token it chats with.
@@ -26,13 +29,18 @@ func Chat(p *Parts) http.Handler {
 	return auth.Handler(p.Gate, chatRoutes(p))
 }
 
+// TenantAdmin serves the operator's function.
+func TenantAdmin(p *Parts) http.Handler { return auth.Handler(p.Gate, p.Admin.Routes()) }
+
 // All serves every function in one process, with health and demo pages.
 func All(p *Parts) http.Handler {
-	return auth.Handler(p.Gate, append(chatRoutes(p), publicRoutes(p)...))
+	return auth.Handler(p.Gate, Routes(p))
 }
 
 // Routes lists every route of every function, for the tests of policy.
-func Routes(p *Parts) []auth.Route { return append(chatRoutes(p), publicRoutes(p)...) }
+func Routes(p *Parts) []auth.Route {
+	return slices.Concat(chatRoutes(p), p.Admin.Routes(), publicRoutes(p))
+}
 
 func chatRoutes(p *Parts) []auth.Route { return append(p.Chat.Routes(), auth.WidgetToken()) }
 

@@ -36,6 +36,7 @@ const (
 	// What stands in the events for what only a test can know.
 	eventKey          = "sk_EXAMPLE"
 	eventPublishable  = "pk_EXAMPLE"
+	eventOperator     = "op_EXAMPLE"
 	eventConversation = "01JDCTS5QK8Z2V7M4N6P9R3T1C" // the one that chat.json begins
 )
 
@@ -148,8 +149,12 @@ func open(t *testing.T, name string, way func(*testing.T, http.Handler) func(*te
 	if err != nil {
 		t.Fatal(err)
 	}
-	keys := []string{eventKey, key.Reveal(), eventPublishable, publishable.Reveal()}
-	return &host{name: name, send: way(t, app.Chat(&l.Parts)), fill: keys, local: l}
+	_, operator, err := l.Directory.Issue(t.Context(), auth.Credential{Kind: auth.OperatorKey})
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys := []string{eventOperator, operator.Reveal(), eventKey, key.Reveal(), eventPublishable, publishable.Reveal()}
+	return &host{name: name, send: way(t, app.All(&l.Parts)), fill: keys, local: l}
 }
 
 // deliver sends the event, filled in. The first is chat, whose conversation later
@@ -245,6 +250,7 @@ var (
 	moment  = regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z`)
 	created = regexp.MustCompile(`"created":\d{9,}`)
 	token   = regexp.MustCompile(`"token":"[^"]+"`)
+	issued  = regexp.MustCompile(`"(id|key)":"(sk_)?[0-9a-hjkmnp-tv-z]{16}(_[^"]*)?"`)
 	visitor = regexp.MustCompile(`"visitor_id":"v_[^"]+"`)
 	request = regexp.MustCompile(`"request_id":"[^"]+"`)
 )
@@ -260,6 +266,7 @@ func blank(s string) string {
 		return names[id]
 	})
 	s = moment.ReplaceAllString(s, "<time>")
+	s = issued.ReplaceAllString(s, `"$1":"<issued>"`)
 	s = token.ReplaceAllString(s, `"token":"<token>"`)
 	s = visitor.ReplaceAllString(s, `"visitor_id":"<visitor>"`)
 	s = created.ReplaceAllString(s, `"created":1`)

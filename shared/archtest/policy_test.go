@@ -5,6 +5,7 @@ import (
 	"context"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -111,15 +112,27 @@ var policy = newPolicy(
 	unknown("GET /v1/conversations/{id}", "sk(neighbor)", "widget(other)", "widget(neighbor)", "op(acts as beta)"), // another's is as good as none
 
 	allow("POST /v1/widget/token", "pk", "widget", "widget(other)", "widget(neighbor)"),
+	operators("GET /admin/v1/projects", 200),
+	operators("GET /admin/v1/projects/{project}", 200),
+	operators("POST /admin/v1/projects/{project}/suspend", 200),
+	operators("POST /admin/v1/projects/{project}/resume", 200),
+	operators("POST /admin/v1/projects/{project}/users/{user}/suspend", 200),
+	operators("POST /admin/v1/projects/{project}/users/{user}/resume", 200),
+	operators("GET /admin/v1/projects/{project}/keys", 200),
+	operators("POST /admin/v1/projects/{project}/keys", 200),
+	operators("DELETE /admin/v1/projects/{project}/keys/{key}", 404), // there is no key of that id
+
 	deny("POST /v1/widget/token", "sk", "sk(chat)", "sk(read)", "sk(viewer)", "sk(from a page)", "sk(neighbor)", "pk(elsewhere)", "op", "op(acts)", "op(acts as beta)"),
 )
 
 // bodies are what a route is asked where it takes a body. It is a good request, so
 // that a refusal can be of nothing but the identity.
 var bodies = map[string]string{
-	"POST /v1/chat":             `{"assistant":"website","message":"What does a visit cost?"}`,
-	"POST /v1/widget/token":     `{"assistant":"website"}`,
-	"POST /v1/chat/completions": `{"model":"website","messages":[{"role":"user","content":"What does a visit cost?"}]}`,
+	"POST /v1/chat": `{"assistant":"website","message":"What does a visit cost?"}`,
+	"POST /admin/v1/projects/{project}/suspend": `{"reason":"unpaid"}`,
+	"POST /admin/v1/projects/{project}/keys":    `{"kind":"publishable"}`,
+	"POST /v1/widget/token":                     `{"assistant":"website"}`,
+	"POST /v1/chat/completions":                 `{"model":"website","messages":[{"role":"user","content":"What does a visit cost?"}]}`,
 }
 
 // rule says what one identity is answered on one route.
@@ -138,6 +151,19 @@ func rules(route string, status int, who []string) (out []rule) {
 func allow(route string, who ...string) []rule   { return rules(route, 200, who) }
 func deny(route string, who ...string) []rule    { return rules(route, 403, who) }
 func unknown(route string, who ...string) []rule { return rules(route, 404, who) }
+
+// operators lets operator keys in, with that status, and nobody else.
+func operators(route string, status int) (out []rule) {
+	for who := range identities {
+		switch {
+		case strings.HasPrefix(who, "op"):
+			out = append(out, rule{route, who, status})
+		case !slices.Contains(nobody, who):
+			out = append(out, rule{route, who, 403})
+		}
+	}
+	return out
+}
 
 func newPolicy(lists ...[]rule) map[string]map[string]int {
 	p := map[string]map[string]int{}
@@ -216,7 +242,7 @@ func TestPolicy(t *testing.T) {
 		if strings.HasPrefix(path, "/v1/models/") {
 			id = "website"
 		}
-		path = strings.ReplaceAll(path, "{id}", id)
+		path = strings.NewReplacer("{id}", id, "{project}", apptest.Gamma, "{user}", "ada", "{key}", "0000000000000000").Replace(path)
 		for who := range identities {
 			want, ok := policy[r.Pattern][who]
 			if !ok {

@@ -64,6 +64,11 @@ func (l *Log) ActsAs(ctx context.Context, sc tenant.Scope, reason, request strin
 	return l.Record(ctx, sc, Entry{Action: "act-as", Kind: "project", IDs: []string{sc.Project().String()}, Reason: reason, Outcome: "allowed", Request: request})
 }
 
+// Administers records what an operator is about to do to the tenant by the admin API.
+func (l *Log) Administers(ctx context.Context, sc tenant.Scope, action, request string, ids ...string) error {
+	return l.Record(ctx, sc, Entry{Action: action, Kind: "project", IDs: ids, Outcome: "allowed", Request: request})
+}
+
 // List returns a page of the tenant's entries, newest first, and the cursor of the
 // next one ("" = there is none).
 func (l *Log) List(ctx context.Context, sc tenant.Scope, limit int, cursor string) ([]Entry, string, error) {

@@ -15,6 +15,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	integrations "switchboard/company-integrations"
+	"switchboard/shared/admin"
 	"switchboard/shared/app"
 	"switchboard/shared/app/aws/internal/account"
 	"switchboard/shared/app/providers"
@@ -26,16 +27,69 @@ import (
 	"switchboard/shared/search/memsearch"
 	"switchboard/shared/session"
 	"switchboard/shared/session/redissession"
+	"switchboard/shared/table"
 	"switchboard/shared/tenant"
 	"switchboard/shared/tenant/auth"
 	"switchboard/shared/usage"
 )
 
-// Open reads the environment: SWITCHBOARD_TABLE and SWITCHBOARD_DIRECTORY_TABLE
-// (names of DynamoDB tables), SWITCHBOARD_MASTER_KEY (at least 32 characters),
-// REDIS_URL (none: windows are read from the table), the models' keys, and what
-// account.Config reads.
+// Open reads the environment of the chat function: SWITCHBOARD_TABLE and
+// SWITCHBOARD_DIRECTORY_TABLE (names of DynamoDB tables), SWITCHBOARD_MASTER_KEY (at
+// least 32 characters), REDIS_URL (none: windows are read from the table), the models'
+// keys, and the AWS SDK's own variables.
 func Open(context.Context) (*app.Parts, error) {
+	o, err := open()
+	if err != nil {
+		return nil, err
+	}
+	window, err := openSession(os.Getenv("REDIS_URL"))
+	if err != nil {
+		return nil, err
+	}
+	models, err := providers.Open(os.Getenv, func(context.Context) (aws.Config, error) { return o.cfg, nil })
+	if err != nil {
+		return nil, err
+	}
+	prices, err := usage.Shipped()
+	if err != nil {
+		return nil, err
+	}
+	return &app.Parts{
+		Gate: o.gate(),
+		Chat: &chat.Service{
+			Companies: o.companies, Table: o.data, Session: window, Search: shippedKnowledge(o.companies),
+			Models: models, Prices: prices, Process: chat.NewProcess(),
+		},
+	}, nil
+}
+
+// OpenAdmin reads the environment of the operator's function: the tables and the
+// master key.
+func OpenAdmin(context.Context) (*app.Parts, error) {
+	o, err := open()
+	if err != nil {
+		return nil, err
+	}
+	ids, err := company.IDs(integrations.FS)
+	if err != nil {
+		return nil, err
+	}
+	return &app.Parts{Gate: o.gate(), Admin: &admin.Service{Directory: o.directory, Companies: app.Folders{Catalog: o.companies, IDs: ids}}}, nil
+}
+
+// opened is what every function behind the gateway has.
+type opened struct {
+	cfg       aws.Config
+	data      *table.Table
+	directory *auth.Directory
+	companies *company.Catalog
+}
+
+func (o *opened) gate() *auth.Gate {
+	return auth.NewGate(o.directory, app.Sites{Companies: o.companies}, audit.New(o.data))
+}
+
+func open() (*opened, error) {
 	cfg, err := account.Config(os.Getenv)
 	if err != nil {
 		return nil, err
@@ -55,29 +109,7 @@ func Open(context.Context) (*app.Parts, error) {
 		return nil, err
 	}
 	directory, err := auth.NewDirectory(credentials, master)
-	if err != nil {
-		return nil, err
-	}
-	window, err := openSession(os.Getenv("REDIS_URL"))
-	if err != nil {
-		return nil, err
-	}
-	models, err := providers.Open(os.Getenv, func(context.Context) (aws.Config, error) { return cfg, nil })
-	if err != nil {
-		return nil, err
-	}
-	prices, err := usage.Shipped()
-	if err != nil {
-		return nil, err
-	}
-	companies := company.Open(integrations.FS)
-	return &app.Parts{
-		Gate: auth.NewGate(directory, app.Sites{Companies: companies}, audit.New(data)),
-		Chat: &chat.Service{
-			Companies: companies, Table: data, Session: window, Search: shippedKnowledge(companies),
-			Models: models, Prices: prices, Process: chat.NewProcess(),
-		},
-	}, nil
+	return &opened{cfg, data, directory, company.Open(integrations.FS)}, err
 }
 
 // openSession returns nil, which is a session without a window, where there is no

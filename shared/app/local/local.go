@@ -20,6 +20,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 	"golang.org/x/sync/errgroup"
 
+	"switchboard/shared/admin"
 	"switchboard/shared/app"
 	"switchboard/shared/app/providers"
 	"switchboard/shared/audit"
@@ -32,6 +33,7 @@ import (
 	"switchboard/shared/session"
 	"switchboard/shared/table"
 	"switchboard/shared/table/sqlitetable"
+	"switchboard/shared/tenant"
 	"switchboard/shared/tenant/auth"
 	"switchboard/shared/usage"
 	"switchboard/shared/web/demo"
@@ -51,6 +53,7 @@ type Options struct {
 type Local struct {
 	app.Parts
 	Directory *auth.Directory
+	Audit     *audit.Log
 	Companies []company.Company
 
 	table   *table.Table
@@ -100,7 +103,13 @@ func Open(ctx context.Context, o Options) (_ *Local, err error) {
 	}
 	catalog := company.Open(o.Companies)
 	catalog.Hold(l.Companies)
-	l.Gate = auth.NewGate(l.Directory, app.Sites{Companies: catalog, Own: o.Origins}, audit.New(l.table))
+	ids := make([]tenant.ID, len(l.Companies))
+	for i, c := range l.Companies {
+		ids[i] = c.ID
+	}
+	l.Admin = &admin.Service{Directory: l.Directory, Companies: app.Folders{Catalog: catalog, IDs: ids}}
+	l.Audit = audit.New(l.table)
+	l.Gate = auth.NewGate(l.Directory, app.Sites{Companies: catalog, Own: o.Origins}, l.Audit)
 	l.Chat = &chat.Service{
 		Companies: catalog, Table: l.table, Session: l.session, Search: l.search,
 		Models: models, Prices: prices, Process: chat.NewProcess(), Alone: true,

@@ -21,6 +21,9 @@ import (
 // id no project can have.
 const credentials = table.Kind("credential")
 
+// projectKeys lists the ids of a project's credentials, so that they can be found.
+const projectKeys = table.Kind("projectkey")
+
 // Directory keeps credentials. It is the one store outside every tenant.
 type Directory struct {
 	table  *table.Table
@@ -59,7 +62,11 @@ func (d *Directory) Issue(ctx context.Context, c Credential) (Credential, Secret
 	if err != nil {
 		return Credential{}, Secret{}, problem.Wrap(problem.Internal, op, err)
 	}
-	if err := d.table.Write(ctx, scope.Directory(), table.Create(credentialKey(c.ID), body)); err != nil {
+	ops := []table.Op{table.Create(credentialKey(c.ID), body)}
+	if c.Project != "" {
+		ops = append(ops, table.Create(table.Key{Kind: projectKeys, Parent: c.Project, ID: c.ID}, nil))
+	}
+	if err := d.table.Write(ctx, scope.Directory(), ops...); err != nil {
 		return Credential{}, Secret{}, err
 	}
 	return c, Secret{&text}, nil
@@ -140,6 +147,51 @@ func (d *Directory) Revoke(ctx context.Context, keyID string) error {
 		// Somebody else changed it meanwhile: look again. A credential changes
 		// once in its life, so this ends.
 	}
+}
+
+// Keys returns a page of the project's credentials, oldest id first, and the cursor of
+// the next ("" = there is none). None of them holds its secret.
+func (d *Directory) Keys(ctx context.Context, id tenant.ID, limit int, cursor string) ([]Credential, string, error) {
+	page, err := d.table.List(ctx, scope.Directory(), table.Query{Kind: projectKeys, Parent: id.String(), Limit: limit, Cursor: cursor})
+	if err != nil {
+		return nil, "", err
+	}
+	var out []Credential
+	for _, it := range page.Items {
+		_, c, err := d.read(ctx, it.Key.ID)
+		if err != nil {
+			return nil, "", err
+		}
+		if c.Project == id.String() {
+			c.Hash = nil
+			out = append(out, c)
+		}
+	}
+	return out, page.Cursor, nil
+}
+
+// Key returns what is known of a credential; a zero one if there is none.
+func (d *Directory) Key(ctx context.Context, keyID string) (Credential, error) {
+	if !isKeyID(keyID) {
+		return Credential{}, nil
+	}
+	_, c, err := d.read(ctx, keyID)
+	c.Hash = nil
+	return c, err
+}
+
+// RevokeOf is Revoke of one of the project's own credentials; another's is unknown.
+func (d *Directory) RevokeOf(ctx context.Context, id tenant.ID, keyID string) error {
+	if isKeyID(keyID) {
+		_, c, err := d.read(ctx, keyID)
+		if err != nil {
+			return err
+		}
+		if c.ID != "" && c.Project == id.String() {
+			return d.Revoke(ctx, keyID)
+		}
+	}
+	return problem.New(problem.NotFound, "auth.RevokeOf", "There is no such credential.")
 }
 
 // Verify reports whether text is a credential of the kind that holds now, and

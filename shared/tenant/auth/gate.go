@@ -36,10 +36,13 @@ type Site struct {
 	Identity []ed25519.PublicKey
 }
 
-// Witness records that an operator acts in a company's place, before they do.
+// Witness records what an operator does to a company, before they do.
 type Witness interface {
 	// ActsAs returns nil once the record is kept in the company's own audit log.
 	ActsAs(ctx context.Context, sc tenant.Scope, reason, request string) error
+	// Administers is the same for the admin API: action is the route, ids what of the
+	// company it is about.
+	Administers(ctx context.Context, sc tenant.Scope, action, request string, ids ...string) error
 }
 
 // NewGate returns a Gate over the directory. Without sites there are no widget
@@ -251,19 +254,8 @@ func (g *Gate) actAs(r *http.Request, request string, p principal) (tenant.Scope
 		return tenant.Scope{}, problem.New(problem.Forbidden, op,
 			"An operator opens a company's data with the headers %s: PROJECT and %s: why, in 8 to 500 characters.", actAsHeader, reasonHeader)
 	}
-	id, err := tenant.ParseID(as[0])
-	unknown := problem.New(problem.NotFound, op, "There is no such project.")
+	sc, err := g.operatorIn(r.Context(), as[0], p)
 	if err != nil {
-		return tenant.Scope{}, unknown
-	}
-	sc := scope.Mint(scope.Grant{Project: id, Credential: p.ID, Kind: scope.Operator, Role: scope.Owner, Can: scope.All})
-	if g.witness == nil || g.sites == nil {
-		return tenant.Scope{}, forbidden()
-	}
-	if _, err := g.sites.Site(r.Context(), sc); err != nil {
-		if problem.Is(err, problem.NotFound) {
-			err = unknown
-		}
 		return tenant.Scope{}, err
 	}
 	if err := g.witness.ActsAs(r.Context(), sc, reasons[0], request); err != nil {

@@ -26,6 +26,10 @@ func (n *notary) ActsAs(_ context.Context, sc tenant.Scope, reason, request stri
 	return n.err
 }
 
+func (n *notary) Administers(ctx context.Context, sc tenant.Scope, action, request string, ids ...string) error {
+	return n.ActsAs(ctx, sc, action+" "+strings.Join(ids, ","), request)
+}
+
 // An operator opens a company's data only by its name and with a reason, and only
 // once that is on record.
 func TestActAs(t *testing.T) {
