@@ -30,6 +30,8 @@ const (
 	askTimeout = 3 * time.Second
 	// restAfter is how long a tenant whose provider failed is refused without asking.
 	restAfter = time.Second
+	// renewAgain is how long after a renewal that failed there is another.
+	renewAgain = 5 * time.Second
 	// purgeEvery is how often what nobody uses any more is looked for.
 	purgeEvery = time.Minute
 
@@ -112,7 +114,7 @@ func (s *Sealer) renew(ctx context.Context, sc tenant.Scope, h *held, version ui
 	if _, err := s.fetch(ctx, sc, version); err != nil {
 		slog.WarnContext(ctx, "keys not renewed", slog.String("project", sc.Project().String()), slog.Any("err", err))
 	}
-	time.AfterFunc(restAfter, func() { h.asking.Store(false) }) // if it still is what is held
+	time.AfterFunc(renewAgain, func() { h.asking.Store(false) }) // if it still is what is held
 }
 
 // fetch asks the provider, once for all who ask at the same time. Whoever does not

@@ -111,13 +111,13 @@ func (s *Sealer) extend(ctx context.Context, sc tenant.Scope, r ring) (ring, err
 		return r, unavailable(op, err)
 	}
 	r.Keys = append(r.Keys[:len(r.Keys):len(r.Keys)], wrapped{version, time.Now().UTC().Truncate(time.Second), text})
-	switch err := s.save(ctx, sc, r); {
-	case errors.Is(err, driver.ErrRaced):
+	if err := s.save(ctx, sc, r); errors.Is(err, driver.ErrRaced) {
 		return s.load(ctx, sc)
-	case err != nil:
+	} else if err != nil {
 		return r, err
 	}
-	return s.load(ctx, sc)
+	r.mark = "" // of what is there now nobody has read one
+	return r, nil
 }
 
 // Rotate gives the tenant a new key for what is sealed from now on; what was sealed

@@ -110,6 +110,9 @@ func (f *files) replace(name string, text []byte) error {
 		return errors.Join(err, f.root.Remove(temp))
 	}
 	old, _ := f.root.OpenFile(name+keysSuffix, os.O_WRONLY, 0)
+	if old != nil {
+		defer old.Close()
+	}
 	if err := f.root.Rename(temp, name+keysSuffix); err != nil {
 		return err
 	}
@@ -117,16 +120,16 @@ func (f *files) replace(name string, text []byte) error {
 		return err
 	}
 	if old != nil {
-		wipe(old)
+		wipe(old, len(text))
 	}
 	return nil
 }
 
-// wipe overwrites a file that no name leads to any more. It is an attempt: disks
-// and file systems keep copies. What is in it is wrapped.
-func wipe(old *os.File) {
-	defer old.Close()
-	if info, err := old.Stat(); err == nil && info.Size() <= maxRing {
+// wipe overwrites a file that no name leads to any more, if it was longer than what
+// came in its place: a ring shrinks when it is shredded alone. It is an attempt:
+// disks and file systems keep copies. What is in it is wrapped.
+func wipe(old *os.File, now int) {
+	if info, err := old.Stat(); err == nil && int(info.Size()) > now && info.Size() <= maxRing {
 		old.WriteAt(make([]byte, info.Size()), 0)
 		old.Sync()
 	}
@@ -146,6 +149,9 @@ func (f *files) read(name string) ([]byte, error) {
 		return nil, err
 	}
 	defer r.Close()
+	if opened, err := r.Stat(); err != nil || !os.SameFile(seen, opened) {
+		return nil, fmt.Errorf("%s was replaced while it was opened", name)
+	}
 	return readPrivate(r)
 }
 
