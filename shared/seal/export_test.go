@@ -30,13 +30,21 @@ func ParseContext(b []byte) (out []string, ok bool) {
 	return out, len(b) == 0 && len(out) == parts
 }
 
-// XAES seals as one message's key does.
+// XAES seals with a nonce that is given, and opens what it sealed.
 func XAES(key, nonce, plain, context []byte) (sealed []byte, err error) {
 	x, err := newXAES(key)
 	if err != nil {
 		return nil, err
 	}
-	return x.seal(nil, nonce, plain, context)
+	aead, err := x.aead(nonce[:nonceSize/2])
+	if err != nil {
+		return nil, err
+	}
+	sealed = aead.Seal(nil, nonce[nonceSize/2:], plain, context)
+	if again, err := x.open(append(nonce[:nonceSize:nonceSize], sealed...), context); err != nil || string(again) != string(plain) {
+		return nil, err
+	}
+	return sealed, nil
 }
 
 // Held returns of how many tenants how many keys are in memory.

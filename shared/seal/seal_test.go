@@ -2,12 +2,10 @@ package seal_test
 
 import (
 	"bytes"
-	"context"
 	"encoding/hex"
 	"fmt"
 	"path/filepath"
 	"slices"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -16,6 +14,7 @@ import (
 	"switchboard/shared/seal"
 	"switchboard/shared/seal/fileseal"
 	"switchboard/shared/seal/masterseal"
+	"switchboard/shared/seal/sealtest"
 	"switchboard/shared/tenant"
 	"switchboard/shared/tenant/tenanttest"
 )
@@ -25,39 +24,6 @@ var (
 	master = bytes.Repeat([]byte("m"), 32)
 	at     = seal.Place{Store: seal.Table, Kind: "turn", Parent: "01JD8Z6W3T5V9K2M4N6P8Q0R1S", ID: "01JD8Z6W3T5V9K2M4N6P8Q0R1T"}
 )
-
-// kept is a place for rings in memory.
-type kept struct {
-	mu    sync.Mutex
-	rings map[tenant.ID][]byte
-}
-
-func (k *kept) Load(_ context.Context, sc tenant.Scope) ([]byte, string, error) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	ring := k.rings[sc.Project()]
-	return bytes.Clone(ring), string(ring), nil
-}
-
-func (k *kept) Save(_ context.Context, sc tenant.Scope, ring []byte, mark string) error {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if string(k.rings[sc.Project()]) != mark {
-		return seal.ErrRaced
-	}
-	k.rings[sc.Project()] = bytes.Clone(ring)
-	return nil
-}
-
-func (k *kept) Close() error { return nil }
-
-func inMemory(t testing.TB) *seal.Sealer {
-	s, err := masterseal.Open(master, &kept{rings: map[tenant.ID][]byte{}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
-}
 
 // The vectors of c2sp.org/XAES-256-GCM: one for each value of the subkey's carry.
 func TestXAESVectors(t *testing.T) {
@@ -89,7 +55,7 @@ func TestNilAndUnsealed(t *testing.T) {
 	}
 	u := seal.Unsealed()
 	b, err := u.Seal(t.Context(), sc, at, []byte("x"))
-	if err != nil || string(b) != "x" || u.Seals() || !inMemory(t).Seals() {
+	if err != nil || string(b) != "x" || u.Seals() || !sealtest.New(t).Seals() {
 		t.Errorf("unsealed: %q, %v", b, err)
 	}
 	if _, err := u.Open(t.Context(), tenant.Scope{}, at, b); !problem.Is(err, problem.Internal) {
@@ -101,7 +67,7 @@ func TestNilAndUnsealed(t *testing.T) {
 func TestHeldIsBounded(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := inMemory(t)
+		s := sealtest.New(t)
 		defer s.Close()
 		for i := range seal.MaxTenants + 10 {
 			if err := s.Prepare(t.Context(), tenanttest.Scope(fmt.Sprint("t", 100+i))); err != nil {
@@ -140,7 +106,7 @@ func TestHeldIsBounded(t *testing.T) {
 
 // FuzzOpen: nothing opens but what was sealed, and nothing panics.
 func FuzzOpen(f *testing.F) {
-	s := inMemory(f)
+	s := sealtest.New(f)
 	good, err := s.Seal(f.Context(), sc, at, []byte("plain"))
 	if err != nil {
 		f.Fatal(err)
@@ -180,18 +146,52 @@ func FuzzContext(f *testing.F) {
 	})
 }
 
+// TestNoncesAreNew: no two in 100,000 are the same, and another process, or this
+// one when it has unwrapped the key again, seals under another AES key.
+func TestNoncesAreNew(t *testing.T) {
+	t.Parallel()
+	rings := sealtest.NewRings()
+	seen, prefixes := map[string]bool{}, map[string]bool{}
+	for range 4 {
+		s, err := masterseal.Open(master, rings)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 25_000 {
+			b, err := s.Seal(t.Context(), sc, at, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			seen[string(b[5:29])], prefixes[string(b[5:17])] = true, true
+		}
+		s.Close()
+	}
+	if len(seen) != 100_000 || len(prefixes) != 4 {
+		t.Errorf("%d nonces, %d prefixes", len(seen), len(prefixes))
+	}
+}
+
 // What a turn costs: its item has some 3 KB.
-func benchmark(b *testing.B, size int, open bool) {
-	s, err := fileseal.Open(filepath.Join(b.TempDir(), "keys"), master, nil)
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer s.Close()
+func benchmark(b *testing.B, size int, open, others bool) {
+	dir := filepath.Join(b.TempDir(), "keys")
+	var s *seal.Sealer
+	var sealed []byte
 	plain := make([]byte, size)
-	sealed, err := s.Seal(b.Context(), sc, at, plain)
-	if err != nil {
-		b.Fatal(err)
+	for range 2 { // the second is another process
+		another, err := fileseal.Open(dir, master, nil)
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer another.Close()
+		b2, err := another.Seal(b.Context(), sc, at, plain)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if s = another; sealed == nil || !others {
+			sealed = b2
+		}
 	}
+	var err error
 	b.SetBytes(int64(size))
 	b.ReportAllocs()
 	for b.Loop() {
@@ -206,6 +206,7 @@ func benchmark(b *testing.B, size int, open bool) {
 	}
 }
 
-func BenchmarkSeal3KB(b *testing.B)  { benchmark(b, 3000, false) }
-func BenchmarkOpen3KB(b *testing.B)  { benchmark(b, 3000, true) }
-func BenchmarkSeal300B(b *testing.B) { benchmark(b, 300, false) }
+func BenchmarkSeal3KB(b *testing.B)         { benchmark(b, 3000, false, false) }
+func BenchmarkOpen3KB(b *testing.B)         { benchmark(b, 3000, true, false) }
+func BenchmarkOpenAnothers3KB(b *testing.B) { benchmark(b, 3000, true, true) }
+func BenchmarkSeal300B(b *testing.B)        { benchmark(b, 300, false, false) }

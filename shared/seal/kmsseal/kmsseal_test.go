@@ -1,11 +1,9 @@
 package kmsseal_test
 
 import (
-	"bytes"
 	"context"
 	"maps"
 	"strings"
-	"sync"
 	"testing"
 
 	"switchboard/shared/problem"
@@ -23,39 +21,6 @@ var (
 	at    = seal.Place{Store: seal.Table, Kind: "x", ID: "y"}
 )
 
-// kept is a place for rings in memory.
-type kept struct {
-	mu    sync.Mutex
-	rings map[tenant.ID][]byte
-}
-
-func newKept() *kept { return &kept{rings: map[tenant.ID][]byte{}} }
-
-func (k *kept) Load(_ context.Context, sc tenant.Scope) ([]byte, string, error) {
-	if err := sc.Check("kept.Load"); err != nil {
-		return nil, "", err
-	}
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	ring := k.rings[sc.Project()]
-	return bytes.Clone(ring), string(ring), nil
-}
-
-func (k *kept) Save(_ context.Context, sc tenant.Scope, ring []byte, mark string) error {
-	if err := sc.Check("kept.Save"); err != nil {
-		return err
-	}
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if string(k.rings[sc.Project()]) != mark {
-		return seal.ErrRaced
-	}
-	k.rings[sc.Project()] = bytes.Clone(ring)
-	return nil
-}
-
-func (k *kept) Close() error { return nil }
-
 func open(t *testing.T, cfg kmsseal.Config) *seal.Sealer {
 	t.Helper()
 	s, err := kmsseal.Open(cfg)
@@ -69,7 +34,7 @@ func open(t *testing.T, cfg kmsseal.Config) *seal.Sealer {
 func TestConformance(t *testing.T) {
 	t.Parallel()
 	sealtest.Run(t, func(t *testing.T) func() *seal.Sealer {
-		server, rings := kmstest.New(), newKept()
+		server, rings := kmstest.New(), sealtest.NewRings()
 		key := server.NewKey()
 		return func() *seal.Sealer {
 			s, err := kmsseal.Open(kmsseal.Config{Client: server.Client(), Key: key, Rings: rings})
@@ -85,7 +50,7 @@ func TestConformance(t *testing.T) {
 // for one tenant is refused for another by KMS itself.
 func TestContextIsTheTenants(t *testing.T) {
 	t.Parallel()
-	server, rings := kmstest.New(), newKept()
+	server, rings := kmstest.New(), sealtest.NewRings()
 	cfg := kmsseal.Config{Client: server.Client(), Key: server.NewKey(), Rings: rings}
 	s := open(t, cfg)
 	sealed, err := s.Seal(t.Context(), sc, at, []byte("plain"))
@@ -99,9 +64,7 @@ func TestContextIsTheTenants(t *testing.T) {
 			t.Errorf("%s: %+v", op, calls)
 		}
 	}
-	rings.mu.Lock()
-	rings.rings[other.Project()] = bytes.Replace(rings.rings[sc.Project()], []byte(`"acme"`), []byte(`"other"`), 1)
-	rings.mu.Unlock()
+	rings.Forge(sc, other)
 	_, err = s.Open(t.Context(), other, at, sealed)
 	if !problem.Is(err, problem.Internal) || !strings.Contains(err.Error(), "InvalidCiphertext") {
 		t.Errorf("another tenant's wrapped key: %v", err)
@@ -111,7 +74,7 @@ func TestContextIsTheTenants(t *testing.T) {
 // TestOwnKey: a tenant's own KMS key is not the platform's, either way.
 func TestOwnKey(t *testing.T) {
 	t.Parallel()
-	server, rings := kmstest.New(), newKept()
+	server, rings := kmstest.New(), sealtest.NewRings()
 	platform, own := server.NewKey(), server.NewKey()
 	cfg := kmsseal.Config{Client: server.Client(), Key: platform, Rings: rings, Keys: map[tenant.ID]string{sc.Project(): own}}
 	sealed, err := open(t, cfg).Seal(t.Context(), sc, at, []byte("plain"))
@@ -151,7 +114,7 @@ func TestFailures(t *testing.T) {
 	} {
 		t.Run(code, func(t *testing.T) {
 			t.Parallel()
-			server, rings := kmstest.New(), newKept()
+			server, rings := kmstest.New(), sealtest.NewRings()
 			cfg := kmsseal.Config{Client: server.Client(), Key: server.NewKey(), Rings: rings}
 			sealed, err := open(t, cfg).Seal(t.Context(), sc, at, []byte("plain"))
 			if err != nil {
@@ -187,7 +150,7 @@ func TestOneThrottleIsRetried(t *testing.T) {
 		}
 		return ""
 	})
-	s := open(t, kmsseal.Config{Client: server.Client(), Key: server.NewKey(), Rings: newKept()})
+	s := open(t, kmsseal.Config{Client: server.Client(), Key: server.NewKey(), Rings: sealtest.NewRings()})
 	if _, err := s.Seal(t.Context(), sc, at, nil); err != nil {
 		t.Error(err)
 	}
@@ -197,7 +160,7 @@ func TestOneThrottleIsRetried(t *testing.T) {
 func TestOverTheWire(t *testing.T) {
 	t.Parallel()
 	endpoint, server := kmstest.Start(t)
-	cfg := kmsseal.Config{Client: kmstest.Dial(endpoint), Key: server.NewKey(), Rings: newKept()}
+	cfg := kmsseal.Config{Client: kmstest.Dial(endpoint), Key: server.NewKey(), Rings: sealtest.NewRings()}
 	s := open(t, cfg)
 	if _, err := s.Seal(t.Context(), sc, at, nil); err != nil {
 		t.Error(err)

@@ -2,52 +2,16 @@ package masterseal_test
 
 import (
 	"bytes"
-	"context"
-	"sync"
 	"testing"
 
 	"switchboard/shared/problem"
 	"switchboard/shared/seal"
 	"switchboard/shared/seal/masterseal"
 	"switchboard/shared/seal/sealtest"
-	"switchboard/shared/tenant"
 	"switchboard/shared/tenant/tenanttest"
 )
 
 var master = bytes.Repeat([]byte("m"), 32)
-
-// kept is a place for rings in memory.
-type kept struct {
-	mu    sync.Mutex
-	rings map[tenant.ID][]byte
-}
-
-func newKept() *kept { return &kept{rings: map[tenant.ID][]byte{}} }
-
-func (k *kept) Load(_ context.Context, sc tenant.Scope) ([]byte, string, error) {
-	if err := sc.Check("kept.Load"); err != nil {
-		return nil, "", err
-	}
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	ring := k.rings[sc.Project()]
-	return bytes.Clone(ring), string(ring), nil
-}
-
-func (k *kept) Save(_ context.Context, sc tenant.Scope, ring []byte, mark string) error {
-	if err := sc.Check("kept.Save"); err != nil {
-		return err
-	}
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if string(k.rings[sc.Project()]) != mark {
-		return seal.ErrRaced
-	}
-	k.rings[sc.Project()] = bytes.Clone(ring)
-	return nil
-}
-
-func (k *kept) Close() error { return nil }
 
 func open(t *testing.T, key []byte, rings seal.Rings) *seal.Sealer {
 	t.Helper()
@@ -61,7 +25,7 @@ func open(t *testing.T, key []byte, rings seal.Rings) *seal.Sealer {
 func TestConformance(t *testing.T) {
 	t.Parallel()
 	sealtest.Run(t, func(t *testing.T) func() *seal.Sealer {
-		rings := newKept()
+		rings := sealtest.NewRings()
 		return func() *seal.Sealer { return open(t, master, rings) }
 	})
 }
@@ -70,7 +34,7 @@ func TestConformance(t *testing.T) {
 // that cannot be unwrapped.
 func TestAnotherMaster(t *testing.T) {
 	t.Parallel()
-	rings, sc := newKept(), tenanttest.Scope("acme")
+	rings, sc := sealtest.NewRings(), tenanttest.Scope("acme")
 	at := seal.Place{Store: seal.Table, Kind: "x", ID: "y"}
 	good := open(t, master, rings)
 	sealed, err := good.Seal(t.Context(), sc, at, []byte("x"))

@@ -1,7 +1,8 @@
 // Package redissession keeps windows in Redis.
 //
 // Only shared/app and tests import it. Its one promise: a key begins with the
-// tenant's id, so no two tenants share one.
+// tenant's id, so no two tenants share one, and a connection on which a call timed
+// out or was cancelled is closed, so no answer that comes late is another call's.
 package redissession
 
 import (
@@ -11,13 +12,17 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/maintnotifications"
 
+	"switchboard/shared/seal"
 	"switchboard/shared/session"
 	"switchboard/shared/session/internal/driver"
 	"switchboard/shared/tenant"
 )
 
-// Open returns a Session over the client, which its Close closes.
-func Open(rdb redis.UniversalClient) *session.Session { return session.New(&store{rdb}) }
+// Open returns a Session over the client, which its Close closes. Windows are sealed
+// by the sealer, which is the caller's.
+func Open(rdb redis.UniversalClient, sealer *seal.Sealer) *session.Session {
+	return session.New(&store{rdb}, sealer)
+}
 
 // Options returns a client's options for url (redis:// or rediss://), set so that
 // no call outlives [session.CallTimeout].
