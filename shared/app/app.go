@@ -23,12 +23,22 @@ type Parts struct {
 
 // Chat serves the chat function.
 func Chat(p *Parts) http.Handler {
+	p.mustSeal()
 	return auth.Handler(p.Gate, chatRoutes(p))
 }
 
 // All serves every function in one process, with health and demo pages.
 func All(p *Parts) http.Handler {
+	p.mustSeal()
 	return auth.Handler(p.Gate, append(chatRoutes(p), publicRoutes(p)...))
+}
+
+// mustSeal ends a process whose wiring forgot to say how the table keeps bodies,
+// before it serves anybody.
+func (p *Parts) mustSeal() {
+	if !p.Chat.Table.Decided() {
+		panic("app: the table has no sealer")
+	}
 }
 
 // Routes lists every route of every function, for the tests of policy.

@@ -21,6 +21,7 @@ import (
 	"switchboard/shared/chat"
 	"switchboard/shared/company"
 	"switchboard/shared/knowledge"
+	"switchboard/shared/seal"
 	"switchboard/shared/search"
 	"switchboard/shared/search/memsearch"
 	"switchboard/shared/session"
@@ -30,10 +31,11 @@ import (
 	"switchboard/shared/usage"
 )
 
-// Open reads the environment: SWITCHBOARD_TABLE and SWITCHBOARD_DIRECTORY_TABLE
-// (names of DynamoDB tables), SWITCHBOARD_MASTER_KEY (at least 32 characters),
-// REDIS_URL (none: windows are read from the table), the models' keys, and the AWS
-// SDK's own variables.
+// Open reads the environment: SWITCHBOARD_TABLE, SWITCHBOARD_DIRECTORY_TABLE and
+// SWITCHBOARD_KEYS_TABLE (names of DynamoDB tables), SWITCHBOARD_KMS_KEY (the ARN of
+// the key that wraps the tenants' keys; none: [account.Sealer] wraps them under the
+// master key), SWITCHBOARD_MASTER_KEY (at least 32 characters), REDIS_URL (none:
+// windows are read from the table), the models' keys, and the AWS SDK's own variables.
 func Open(ctx context.Context) (*app.Parts, error) {
 	cfg, err := account.Config(ctx)
 	if err != nil {
@@ -45,11 +47,15 @@ func Open(ctx context.Context) (*app.Parts, error) {
 		return nil, err
 	}
 	client := dynamodb.NewFromConfig(cfg)
-	data, err := account.Table(client, "SWITCHBOARD_TABLE", cursors)
+	sealer, err := account.Sealer(cfg, client, master)
 	if err != nil {
 		return nil, err
 	}
-	credentials, err := account.Table(client, "SWITCHBOARD_DIRECTORY_TABLE", cursors)
+	data, err := account.Table(client, "SWITCHBOARD_TABLE", cursors, sealer)
+	if err != nil {
+		return nil, err
+	}
+	credentials, err := account.Table(client, "SWITCHBOARD_DIRECTORY_TABLE", cursors, sealer)
 	if err != nil {
 		return nil, err
 	}
@@ -57,7 +63,7 @@ func Open(ctx context.Context) (*app.Parts, error) {
 	if err != nil {
 		return nil, err
 	}
-	window, err := openSession(os.Getenv("REDIS_URL"))
+	window, err := openSession(os.Getenv("REDIS_URL"), sealer)
 	if err != nil {
 		return nil, err
 	}
@@ -81,7 +87,7 @@ func Open(ctx context.Context) (*app.Parts, error) {
 
 // openSession returns nil, which is a session without a window, where there is no
 // Redis.
-func openSession(url string) (*session.Session, error) {
+func openSession(url string, sealer *seal.Sealer) (*session.Session, error) {
 	if url == "" {
 		return nil, nil
 	}
@@ -90,7 +96,7 @@ func openSession(url string) (*session.Session, error) {
 		return nil, err
 	}
 	redis.SetLogger(redisLog{})
-	return redissession.Open(redis.NewClient(o)), nil
+	return redissession.Open(redis.NewClient(o), sealer), nil
 }
 
 // shippedKnowledge searches the articles that are in this binary.

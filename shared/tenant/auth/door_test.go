@@ -14,6 +14,7 @@ import (
 	"sync"
 	"testing"
 
+	"switchboard/shared/seal/sealtest"
 	"switchboard/shared/table/sqlitetable"
 	"switchboard/shared/tenant"
 	"switchboard/shared/tenant/auth"
@@ -81,7 +82,7 @@ func newDoor(t testing.TB, routes ...auth.Route) *door {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { tbl.Close() })
-	dir, err := auth.NewDirectory(tbl, master)
+	dir, err := auth.NewDirectory(tbl.SealedBy(sealtest.New(t)), master)
 	if err != nil {
 		t.Fatal(err)
 	}

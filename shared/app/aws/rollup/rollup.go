@@ -53,6 +53,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"sync"
 
 	"github.com/aws/aws-lambda-go/events"
@@ -75,8 +76,9 @@ type Rollup struct {
 	tenants []tenant.ID // whose notes are looked at
 }
 
-// Open reads the environment: SWITCHBOARD_TABLE (name of a DynamoDB table) and the
-// AWS SDK's own variables. No secret is among them.
+// Open reads the environment: SWITCHBOARD_TABLE and SWITCHBOARD_KEYS_TABLE (names of
+// DynamoDB tables), SWITCHBOARD_KMS_KEY or, where there is none,
+// SWITCHBOARD_MASTER_KEY, as [account.Sealer] says, and the AWS SDK's own variables.
 func Open(ctx context.Context) (*Rollup, error) {
 	cfg, err := account.Config(ctx)
 	if err != nil {
@@ -84,7 +86,12 @@ func Open(ctx context.Context) (*Rollup, error) {
 	}
 	cursors := make([]byte, 32) // no cursor leaves this process
 	rand.Read(cursors)
-	data, err := account.Table(dynamodb.NewFromConfig(cfg), "SWITCHBOARD_TABLE", cursors)
+	client := dynamodb.NewFromConfig(cfg)
+	sealer, err := account.Sealer(cfg, client, []byte(os.Getenv("SWITCHBOARD_MASTER_KEY")))
+	if err != nil {
+		return nil, err
+	}
+	data, err := account.Table(client, "SWITCHBOARD_TABLE", cursors, sealer)
 	if err != nil {
 		return nil, err
 	}
@@ -109,7 +116,7 @@ type part struct {
 
 // Records takes a batch of the stream. A tenant whose part fails fails alone.
 func (r *Rollup) Records(ctx context.Context, records []events.DynamoDBEventRecord) map[string]error {
-	parts, failed := split(records)
+	parts, failed := r.split(ctx, records)
 	var mu sync.Mutex
 	var g errgroup.Group
 	g.SetLimit(atOnce)
@@ -127,8 +134,8 @@ func (r *Rollup) Records(ctx context.Context, records []events.DynamoDBEventReco
 	return failed
 }
 
-// split sorts a batch by tenant, and says what of it is no tenant's.
-func split(records []events.DynamoDBEventRecord) (map[tenant.ID]*part, map[string]error) {
+// split sorts a batch by tenant, and says what of it is no tenant's or does not open.
+func (r *Rollup) split(ctx context.Context, records []events.DynamoDBEventRecord) (map[tenant.ID]*part, map[string]error) {
 	parts, failed := make(map[tenant.ID]*part), make(map[string]error)
 	for _, rec := range records {
 		number := rec.Change.SequenceNumber
@@ -138,6 +145,9 @@ func split(records []events.DynamoDBEventRecord) (map[tenant.ID]*part, map[strin
 			continue
 		}
 		c, err := dynamotable.Decode(work(id), rec)
+		if err == nil {
+			c, err = r.turns.Table.OpenChange(ctx, work(id), c)
+		}
 		if err != nil {
 			failed[number] = err
 			continue
