@@ -7,12 +7,9 @@ import (
 )
 
 // AppendContext is the codec of associated data.
-func AppendContext(project string, at Place) []byte {
-	if at.Store >= stores {
-		at.Store = 0
-	}
-	b := appendContext(nil, project, at)
-	if len(b) != contextSize(project, at) {
+func AppendContext(sc tenant.Scope, at Place) []byte {
+	b := appendContext(nil, sc.Project(), at)
+	if len(b) != contextSize(sc.Project(), at) {
 		panic("contextSize is wrong")
 	}
 	return b

@@ -1,6 +1,10 @@
 package seal
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+
+	"switchboard/shared/tenant"
+)
 
 // Store is a store whose values are sealed. Each has a key of its own, derived from
 // the tenant's, so that a value of one opens in no other whatever it is called there.
@@ -27,8 +31,8 @@ const parts = 5
 
 // appendContext is the one codec of associated data: each part with its length
 // before it, so that no two contexts are the same bytes.
-func appendContext(dst []byte, project string, at Place) []byte {
-	for _, part := range [parts]string{project, storeNames[at.Store], at.Kind, at.Parent, at.ID} {
+func appendContext(dst []byte, id tenant.ID, at Place) []byte {
+	for _, part := range [parts]string{id.String(), storeNames[at.Store], at.Kind, at.Parent, at.ID} {
 		dst = binary.BigEndian.AppendUint32(dst, uint32(len(part)))
 		dst = append(dst, part...)
 	}
@@ -36,6 +40,6 @@ func appendContext(dst []byte, project string, at Place) []byte {
 }
 
 // contextSize is how long appendContext makes it.
-func contextSize(project string, at Place) int {
-	return 4*parts + len(project) + len(storeNames[at.Store]) + len(at.Kind) + len(at.Parent) + len(at.ID)
+func contextSize(id tenant.ID, at Place) int {
+	return 4*parts + len(id.String()) + len(storeNames[at.Store]) + len(at.Kind) + len(at.Parent) + len(at.ID)
 }

@@ -9,7 +9,6 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"switchboard/shared/problem"
-	"switchboard/shared/seal/internal/driver"
 	"switchboard/shared/tenant"
 )
 
@@ -72,7 +71,7 @@ func (s *Sealer) save(ctx context.Context, sc tenant.Scope, r ring) error {
 	if err != nil {
 		return problem.Wrap(problem.Internal, "seal.save", err)
 	}
-	if err := s.rings.Save(ctx, sc, text, r.mark); errors.Is(err, driver.ErrRaced) {
+	if err := s.rings.Save(ctx, sc, text, r.mark); errors.Is(err, ErrRaced) {
 		return err
 	} else if err != nil {
 		return unavailable("seal.save", err)
@@ -111,7 +110,7 @@ func (s *Sealer) extend(ctx context.Context, sc tenant.Scope, r ring) (ring, err
 		return r, unavailable(op, err)
 	}
 	r.Keys = append(r.Keys[:len(r.Keys):len(r.Keys)], wrapped{version, time.Now().UTC().Truncate(time.Second), text})
-	if err := s.save(ctx, sc, r); errors.Is(err, driver.ErrRaced) {
+	if err := s.save(ctx, sc, r); errors.Is(err, ErrRaced) {
 		return s.load(ctx, sc)
 	} else if err != nil {
 		return r, err
@@ -161,7 +160,7 @@ func (s *Sealer) Shred(ctx context.Context, sc tenant.Scope) error {
 			return err
 		}
 		r.Keys, r.Shredded = nil, time.Now().UTC()
-		if err := s.save(ctx, sc, r); !errors.Is(err, driver.ErrRaced) {
+		if err := s.save(ctx, sc, r); !errors.Is(err, ErrRaced) {
 			s.drop(sc.Project())
 			return err
 		}

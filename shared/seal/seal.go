@@ -69,7 +69,7 @@ import (
 type Rings = driver.Rings
 
 // ErrRaced is what Save of [Rings] returns where another was quicker.
-var ErrRaced = driver.ErrRaced
+var ErrRaced = errors.New("seal: the ring was changed by another")
 
 const (
 	format     = 1
@@ -181,9 +181,8 @@ func (s *Sealer) checkPlace(op string, sc tenant.Scope, at Place) error {
 
 // bound is the associated data of what begins with the header.
 func bound(header []byte, sc tenant.Scope, at Place) []byte {
-	project := sc.Project().String()
-	b := make([]byte, 0, headerSize+contextSize(project, at))
-	return appendContext(append(b, header[:headerSize]...), project, at)
+	b := make([]byte, 0, headerSize+contextSize(sc.Project(), at))
+	return appendContext(append(b, header[:headerSize]...), sc.Project(), at)
 }
 
 // refuse says that a value did not open: whose it was and of which kind, nothing of

@@ -7,13 +7,9 @@ package driver
 
 import (
 	"context"
-	"errors"
 
 	"switchboard/shared/tenant"
 )
-
-// ErrRaced is Save's error where what is kept is not what was read.
-var ErrRaced = errors.New("seal: the ring was changed by another")
 
 // SecretSize is the length of a data key.
 const SecretSize = 32
@@ -26,7 +22,7 @@ type Rings interface {
 	// Both are empty where there is none.
 	Load(ctx context.Context, sc tenant.Scope) (ring []byte, mark string, err error)
 	// Save puts the ring in the place of the one that has the mark, whole and for
-	// good, or fails with [ErrRaced].
+	// good, or fails with seal.ErrRaced.
 	Save(ctx context.Context, sc tenant.Scope, ring []byte, mark string) error
 	// Close releases what is held.
 	Close() error
