@@ -3,5 +3,4 @@ package forge
 
 import (
 	_ "switchboard/shared/seal/internal/driver" // want: "use of internal package switchboard/shared/seal/internal/driver not allowed"
-	_ "switchboard/shared/seal/internal/master" // want: "use of internal package switchboard/shared/seal/internal/master not allowed"
 )
