@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -289,6 +290,50 @@ func (r *rig) sealed(t *testing.T, event []byte) []byte {
 		t.Fatal(err)
 	}
 	return event
+}
+
+// largest delivers 6 MB, which is what Lambda hands on at most; that it fits into the
+// function's memory is checked when the test ends.
+func largest(t *testing.T, bootstrap string) {
+	r := newFakeRig(t, bootstrap)
+	var event struct{ Records []json.RawMessage }
+	if err := json.Unmarshal(sample(t, "rollup-stream"), &event); err != nil {
+		t.Fatal(err)
+	}
+	stored := event.Records[2]
+	var turn chat.Turn
+	it := struct {
+		Change struct {
+			NewImage struct {
+				B struct{ B []byte } `json:"b"`
+			}
+		} `json:"dynamodb"`
+	}{}
+	if err := json.Unmarshal(stored, &it); err != nil {
+		t.Fatal(err)
+	}
+	body := it.Change.NewImage.B.B
+	if err := json.Unmarshal(body, &turn); err != nil || turn.Answer == "" {
+		t.Fatal(err)
+	}
+	long, err := json.Marshal(strings.Repeat("A long answer. ", 4000/15))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := strings.Replace(string(body), `"Frederick and Carroll County."`, string(long), 1)
+	rec := strings.Replace(string(stored), base64.StdEncoding.EncodeToString(body), base64.StdEncoding.EncodeToString([]byte(b)), 1)
+	if err := json.Unmarshal(r.sealed(t, []byte(`{"Records":[`+rec+`]}`)), &event); err != nil {
+		t.Fatal(err)
+	}
+	var batch []json.RawMessage
+	for size := 0; size < 6_000_000-8_000; size += len(batch[0]) {
+		rec := strings.Replace(string(event.Records[0]), number(t, stored), fmt.Sprint(20_000_000+len(batch)), 1)
+		batch = append(batch, json.RawMessage(rec))
+	}
+	for range 3 {
+		r.taken(t, batch)
+	}
+	t.Logf("%d records of %d bytes", len(batch), len(batch[0]))
 }
 
 // samples are the events that are shipped: of a turn that is not in this table.

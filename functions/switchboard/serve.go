@@ -94,6 +94,10 @@ func (s serving) run(ctx context.Context, cmd *cobra.Command) error {
 		fmt.Fprintf(cmd.OutOrStdout(), "Switchboard is ready on %s with %d companies.\n", url, len(stores.Companies))
 	}
 	fmt.Fprintf(cmd.OutOrStdout(), "Assistants that name no model use %s.\n", stores.Chat.Models.Resolve(nil)[0])
+	told := context.AfterFunc(ctx, func() {
+		fmt.Fprintln(cmd.ErrOrStderr(), "Stopping when the answers under way have ended, within 25 seconds. Ctrl-C again stops at once.")
+	})
+	defer told()
 	err = httphost.Serve(ctx, l, handler, nil)
 	slog.Info("stopped")
 	return errors.Join(err, stores.Close())

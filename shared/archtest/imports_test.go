@@ -137,8 +137,8 @@ func TestTestPackagesStayInTests(t *testing.T) {
 // carries says what a deployable must not have in it, even by way of others.
 var carries = map[string]string{
 	"functions/switchboard": `^shared/table/dynamotable|^github\.com/aws/aws-lambda-go`,
-	"functions/rollup":      `sqlite|^github\.com/alicebob/miniredis|^github\.com/spf13/cobra|^shared/app/local|^shared/host/httphost|^github\.com/openai|^github\.com/anthropics|bedrockruntime`,
-	"functions/*":           `sqlite|^github\.com/alicebob/miniredis|^github\.com/spf13/cobra|^shared/app/local|^shared/host/httphost`,
+	"functions/rollup":      `sqlite|^github\.com/alicebob/miniredis|^github\.com/spf13/cobra|^shared/app/local|^shared/host/httphost|^github\.com/aws/aws-sdk-go-v2/config$|^github\.com/openai|^github\.com/anthropics|bedrockruntime`,
+	"functions/*":           `sqlite|^github\.com/alicebob/miniredis|^github\.com/spf13/cobra|^shared/app/local|^shared/host/httphost|^github\.com/aws/aws-sdk-go-v2/config$`,
 }
 
 func TestDeployablesCarryWhatTheyNeed(t *testing.T) {

@@ -71,6 +71,9 @@ var policy = newPolicy(
 	allow("GET /v1/models", "sk", "sk(chat)", "sk(neighbor)"),
 	deny("GET /v1/models", "sk(read)", "pk", "op"),
 
+	allow("GET /v1/models/{id}", "sk", "sk(chat)", "sk(neighbor)"), // each has an assistant of that name
+	deny("GET /v1/models/{id}", "sk(read)", "pk", "op"),
+
 	allow("GET /v1/conversations/{id}", "sk", "sk(read)"),
 	deny("GET /v1/conversations/{id}", "sk(chat)", "pk", "op"),
 	unknown("GET /v1/conversations/{id}", "sk(neighbor)"), // another's is as good as none
@@ -159,7 +162,11 @@ func TestPolicy(t *testing.T) {
 		}
 		listed[r.Pattern] = true
 		method, path, _ := strings.Cut(r.Pattern, " ")
-		path = strings.ReplaceAll(path, "{id}", conversation)
+		id := conversation
+		if strings.HasPrefix(path, "/v1/models/") {
+			id = "website"
+		}
+		path = strings.ReplaceAll(path, "{id}", id)
 		for who := range identities {
 			want, ok := policy[r.Pattern][who]
 			if !ok {

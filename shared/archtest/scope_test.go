@@ -56,7 +56,8 @@ func TestStoresTakeAScope(t *testing.T) {
 // holders are the struct types that may have a Scope in them, with the reason why
 // none outlives its request.
 var holders = map[string]string{
-	"shared/table/dynamotable.walk": "one reading of the change feed, made and dropped within a call of Changes",
+	"shared/table/dynamotable.walk":    "one reading of the change feed, made and dropped within a call of Changes",
+	"shared/table/sqlitetable.pending": "one write, made and dropped within a call of Write, which waits until nobody has it any more",
 }
 
 func TestScopesAreNotKept(t *testing.T) {

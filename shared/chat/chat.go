@@ -47,6 +47,13 @@ type Service struct {
 	Drain time.Duration
 
 	claims sync.Map // claim -> chan struct{}: the turns this process is at work on
+	begun  sync.Map // talk -> Turn: the first turns of conversations that have no item yet
+}
+
+// talk is one conversation of one tenant.
+type talk struct {
+	project      tenant.ID
+	conversation string
 }
 
 // claim is one turn of one tenant.
@@ -128,6 +135,7 @@ func (s *Service) Say(ctx context.Context, sc tenant.Scope, q Question) iter.Seq
 			yield(Part{}, err)
 			return
 		}
+		defer s.announce(sc, opened)()
 		send(Part{Start: &Start{opened.turn.ID, opened.turn.Conversation, opened.turn.Asked}})
 		send(Part{Pause: true})
 		said := s.ask(ctx, sc, opened, s.offer(opened), send)
@@ -153,6 +161,30 @@ func repeat(t *Turn, send func(Part)) {
 		send(Part{Citation: &c})
 	}
 	send(Part{Done: t})
+}
+
+// announce makes a conversation known that this turn begins, until the turn's item
+// does. Its client has the id from the start on, and may ask for it.
+func (s *Service) announce(sc tenant.Scope, o *opened) (done func()) {
+	if o.q.Conversation != "" || o.try > 1 {
+		return func() {}
+	}
+	key := talk{sc.Project(), o.turn.Conversation}
+	s.begun.Store(key, Turn{
+		ID: o.turn.ID, Conversation: o.turn.Conversation, Assistant: o.turn.Assistant, User: o.turn.User,
+		Asked: o.turn.Asked, Question: o.turn.Question, State: Open,
+	})
+	return func() { s.begun.Delete(key) }
+}
+
+// first returns the turn that is under way in a conversation without an item.
+func (s *Service) first(sc tenant.Scope, conversation string) (*Turn, bool) {
+	v, ok := s.begun.Load(talk{sc.Project(), conversation})
+	if !ok {
+		return nil, false
+	}
+	t := v.(Turn)
+	return &t, true
 }
 
 // take claims the turn for o, and waits while another goroutine of this process

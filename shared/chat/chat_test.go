@@ -146,6 +146,40 @@ func TestDeltasArriveWhileTheModelIsTalking(t *testing.T) {
 	}
 }
 
+// A stream's first event names the conversation: from then on it can be read, and
+// what is sent to it is told to wait, by its own company alone.
+func TestAConversationIsThereFromItsStart(t *testing.T) {
+	t.Parallel()
+	gate := make(chan struct{})
+	s := apptest.Start(t, apptest.Options{Script: func(modeltest.Call) modeltest.Script {
+		return append(modeltest.Script{{Text: "Hello", Wait: gate}}, apptest.Says()...)
+	}})
+	key, neighbor := s.Key(apptest.Alpha), s.Key(apptest.Beta)
+	res, err := s.Send(t.Context(), key, "POST", chatPath, `{"assistant":"website","message":"hi","user":{"id":"u1"},"stream":true}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	next := apptest.Events(res.Body)
+	start, _ := next()
+	conv := apptest.Get([]byte(start.Data), "conversation_id")
+	path, more := "/v1/conversations/"+conv, fmt.Sprintf(`{"assistant":"website","message":"and?","conversation_id":%q}`, conv)
+	want(t, s.Do(key, "GET", path, ""), 200, "messages.0.content", "hi", "messages.0.state", "open", "user.id", "u1")
+	want(t, s.Post(key, chatPath, more), 409, "retry_after", "1")
+	want(t, s.Post(key, chatPath, strings.Replace(more, "{", `{"user":{"id":"u2"},`, 1)), 404)
+	want(t, s.Do(neighbor, "GET", path, ""), 404)
+	want(t, s.Post(neighbor, chatPath, more), 404)
+	close(gate)
+	for e, ok := next(); ok; e, ok = next() {
+		start = e
+	}
+	if start.Name != "done" {
+		t.Fatalf("the stream ended in %v", start)
+	}
+	want(t, s.Do(key, "GET", path, ""), 200, "messages.1.content", "Hello", "messages.1.state", "done")
+	want(t, s.Post(key, chatPath, more), 200, "conversation_id", conv)
+}
+
 func TestConversationIsRemembered(t *testing.T) {
 	t.Parallel()
 	o := apptest.Options{Script: apptest.Echo, Data: t.TempDir()}

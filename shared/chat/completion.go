@@ -86,9 +86,9 @@ func completionOf(t *Turn, modelID string) completion {
 	}
 }
 
-// chunkWriter streams a turn as Chat Completions chunks. The headers go out with
-// the first part, not before: until then a failure is an HTTP status, which is
-// what OpenAI's clients act on.
+// chunkWriter streams a turn as Chat Completions chunks. Nothing goes out before the
+// first part, or the first heartbeat if that is long in coming: until then a failure
+// is an HTTP status, which is what OpenAI's clients act on.
 type chunkWriter struct {
 	out   *auth.Reply
 	start Start
@@ -101,10 +101,9 @@ type chunkWriter struct {
 
 // begin opens the stream with the chunk that names the role.
 func (w *chunkWriter) begin() {
-	if w.out.Streaming() {
+	if w.head != nil {
 		return
 	}
-	w.out.Events()
 	w.head = append(w.head, `{"id":"chatcmpl-`...)
 	w.head = append(w.head, w.start.Turn...)
 	w.head = append(w.head, `","object":"chat.completion.chunk","created":`...)

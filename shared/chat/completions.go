@@ -299,13 +299,16 @@ func (s *Service) completions(ctx context.Context, sc tenant.Scope, in *auth.Req
 	}
 	q.Key, q.Request, q.Whole = in.IdempotencyKey, in.ID, !in.Body.Stream
 	w := chunkWriter{out: out, model: q.Assistant, usage: in.Body.StreamOptions != nil && in.Body.StreamOptions.IncludeUsage}
+	if in.Body.Stream {
+		out.Events()
+	}
 	for p, err := range s.Say(ctx, sc, q) {
 		switch {
-		case err != nil && out.Streaming():
+		case err != nil && (!out.Streaming() || out.Abandon()):
+			return err
+		case err != nil:
 			out.Data(auth.Problem(err, in.ID, w.start.Turn, true))
 			return nil
-		case err != nil:
-			return err
 		case p.Start != nil:
 			w.start = *p.Start
 		case p.Pause:

@@ -154,6 +154,12 @@ func (s *Service) continues(ctx context.Context, sc tenant.Scope, o *opened) err
 		return nil
 	}
 	s.giveBack(ctx, sc, o)
+	if first, ok := s.first(sc, o.turn.Conversation); ok && len(o.past.turns) == 0 && (past{turns: []exchange{first.exchange()}}).belongs(o.q) {
+		return &problem.Error{
+			Kind: problem.Conflict, RetryAfter: time.Second, Op: "chat.continues",
+			Detail: "The conversation's first turn is still under way. Send this one when it has ended.",
+		}
+	}
 	return problem.New(problem.NotFound, "chat.continues", "%s", notFound)
 }
 
@@ -191,7 +197,9 @@ func check(q Question) error {
 		return problem.Bad(op, "message", `field "message" is needed and must not be empty`)
 	case q.History == nil && (len(q.Message) > maxMessage || weight(q.Message) > maxAsked):
 		return problem.Bad(op, "message", `field "message" has more than %d bytes`, maxMessage)
-	case q.User != nil && (q.User.ID == "" || len(q.User.ID) > maxUserID):
+	case q.User != nil && q.User.ID == "":
+		return problem.Bad(op, "user.id", `field "user.id" is needed where there is a "user"`)
+	case q.User != nil && len(q.User.ID) > maxUserID:
 		return problem.Bad(op, "user.id", `field "user.id" has 1 to %d bytes`, maxUserID)
 	case q.User != nil && len(q.User.Name) > maxName:
 		return problem.Bad(op, "user.name", `field "user.name" has at most %d bytes`, maxName)

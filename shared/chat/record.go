@@ -28,6 +28,9 @@ const (
 	Failed      State = "failed"      // no model answered
 )
 
+// Open is the state of a turn that is under way; no item has it.
+const Open State = "open"
+
 // Person is the company's user who asked.
 type Person struct {
 	ID   string `json:"id"`

@@ -7,6 +7,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"switchboard/shared/company"
 	"switchboard/shared/problem"
 	"switchboard/shared/tenant"
 	"switchboard/shared/tenant/auth"
@@ -18,11 +19,13 @@ func (s *Service) Routes() []auth.Route {
 	read := auth.Allow{Kinds: []auth.Kind{auth.SecretKey}, Can: tenant.CanReadConversations}
 	completions := auth.Stream("POST /v1/chat/completions", chat, s.completions)
 	models := auth.JSON("GET /v1/models", chat, s.listModels)
-	completions.OpenAI, models.OpenAI = true, true
+	model := auth.JSON("GET /v1/models/{id}", chat, s.getModel)
+	completions.OpenAI, models.OpenAI, model.OpenAI = true, true, true
 	return []auth.Route{
 		auth.Stream("POST /v1/chat", chat, s.chat),
 		completions,
 		models,
+		model,
 		auth.JSON("GET /v1/conversations/{id}", read, s.conversation),
 	}
 }
@@ -72,14 +75,17 @@ func (s *Service) chat(ctx context.Context, sc tenant.Scope, in *auth.Request[ch
 		Assistant: in.Body.Assistant, Conversation: in.Body.Conversation, User: in.Body.User, Message: in.Body.Message,
 		Key: in.IdempotencyKey, Request: in.ID, Whole: !in.Body.Stream,
 	}
+	if in.Body.Stream {
+		out.Events() // a retry may have to wait for the first try: its client hears that we live
+	}
 	var start Start
 	for p, err := range s.Say(ctx, sc, q) {
 		switch {
-		case err != nil && out.Streaming():
+		case err != nil && (!out.Streaming() || out.Abandon()):
+			return err
+		case err != nil:
 			out.Event("error", auth.Problem(err, in.ID, start.Turn, false))
 			return nil
-		case err != nil:
-			return err
 		case p.Done != nil && out.Streaming():
 			a := answerOf(p.Done)
 			a.Message.Content = nil
@@ -88,9 +94,6 @@ func (s *Service) chat(ctx context.Context, sc tenant.Scope, in *auth.Request[ch
 			return out.JSON(answerOf(p.Done))
 		case p.Start != nil:
 			start = *p.Start
-			if in.Body.Stream {
-				out.Events()
-			}
 		}
 		if out.Streaming() {
 			sendPart(out, p)
@@ -150,9 +153,18 @@ func (s *Service) listModels(ctx context.Context, sc tenant.Scope, _ *auth.Reque
 	}
 	l := modelList{Object: "list", Data: []modelItem{}}
 	for _, a := range c.Assistants {
-		l.Data = append(l.Data, modelItem{ID: a.ID, Object: "model", OwnedBy: sc.Project().String()})
+		l.Data = append(l.Data, itemOf(sc, a))
 	}
 	return l, nil
+}
+
+func (s *Service) getModel(ctx context.Context, sc tenant.Scope, in *auth.Request[auth.None]) (modelItem, error) {
+	_, a, err := s.assistant(ctx, sc, in.Path("id"))
+	return itemOf(sc, a), err
+}
+
+func itemOf(sc tenant.Scope, a company.Assistant) modelItem {
+	return modelItem{ID: a.ID, Object: "model", OwnedBy: sc.Project().String()}
 }
 
 // conversationAnswer is one page of a conversation, oldest message first.
@@ -188,6 +200,9 @@ func (s *Service) conversation(ctx context.Context, sc tenant.Scope, in *auth.Re
 	if err != nil {
 		return nil, err
 	}
+	if first, ok := s.first(sc, id); ok && len(turns) == 0 {
+		turns = append(turns, first)
+	}
 	if len(turns) == 0 {
 		return nil, unknown
 	}
@@ -196,7 +211,14 @@ func (s *Service) conversation(ctx context.Context, sc tenant.Scope, in *auth.Re
 		out.Next = &next
 	}
 	for _, t := range turns {
-		out.Messages = append(out.Messages, conversationMessage{Turn: t.ID, Role: "user", Content: t.Question, Created: stamp(t.Asked)})
+		asked := conversationMessage{Turn: t.ID, Role: "user", Content: t.Question, Created: stamp(t.Asked)}
+		if t.State == Open { // there is no answer yet that could say so
+			asked.State = Open
+		}
+		out.Messages = append(out.Messages, asked)
+		if t.State == Open {
+			continue
+		}
 		if t.Answer != "" || t.State != Done {
 			u := t.summary()
 			out.Messages = append(out.Messages, conversationMessage{

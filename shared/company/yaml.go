@@ -2,6 +2,7 @@ package company
 
 import (
 	"errors"
+	"strings"
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
@@ -50,7 +51,14 @@ func (s *source) syntax(err error) {
 			at = placeOf(tk)
 		}
 	}
-	s.wrong(at, "cannot be read: %s; expected YAML", message)
+	expected := "YAML"
+	switch {
+	case strings.Contains(message, "mapping value is not allowed"):
+		expected = `quotes around a value with a colon in it, such as name: "Sparky: the best"`
+	case strings.Contains(message, "'\t'"):
+		expected = "spaces instead of a tab"
+	}
+	s.wrong(at, "cannot be read: %s; expected %s", message, expected)
 }
 
 func (s *source) few(tokens token.Tokens) bool {

@@ -30,7 +30,7 @@ type attempt struct {
 func (a *attempt) run(ctx context.Context, sc tenant.Scope, req Request) error {
 	driver := a.models.providers[a.Model.Provider]
 	if driver == nil {
-		return &problem.Error{Kind: problem.Upstream, Op: op, Reason: problem.ReasonBadRequest,
+		return &problem.Error{Kind: problem.Upstream, Op: op, Reason: problem.ReasonAuth,
 			Err: fmt.Errorf("no provider %q is set up (model %q)", a.Model.Provider, a.Model)}
 	}
 	req.Model = a.Model.Name

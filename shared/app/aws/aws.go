@@ -35,9 +35,9 @@ import (
 // SWITCHBOARD_KEYS_TABLE (names of DynamoDB tables), SWITCHBOARD_KMS_KEY (the ARN of
 // the key that wraps the tenants' keys; none: [account.Sealer] wraps them under the
 // master key), SWITCHBOARD_MASTER_KEY (at least 32 characters), REDIS_URL (none:
-// windows are read from the table), the models' keys, and the AWS SDK's own variables.
-func Open(ctx context.Context) (*app.Parts, error) {
-	cfg, err := account.Config(ctx)
+// windows are read from the table), the models' keys, and what account.Config reads.
+func Open(context.Context) (*app.Parts, error) {
+	cfg, err := account.Config(os.Getenv)
 	if err != nil {
 		return nil, err
 	}
@@ -95,7 +95,6 @@ func openSession(url string, sealer *seal.Sealer) (*session.Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	redis.SetLogger(redisLog{})
 	return redissession.Open(redis.NewClient(o), sealer), nil
 }
 

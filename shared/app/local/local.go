@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"sync"
@@ -95,6 +96,7 @@ func Open(ctx context.Context, o Options) (_ *Local, err error) {
 			return nil, err
 		}
 	}
+	warn(l.Companies, models)
 	prices, err := usage.Shipped()
 	if err != nil {
 		return nil, err
@@ -113,6 +115,23 @@ func Open(ctx context.Context, o Options) (_ *Local, err error) {
 	}
 	l.startSweeping()
 	return l, nil
+}
+
+// warn says what was read, is no mistake in itself, and will disappoint.
+func warn(companies []company.Company, models *model.Models) {
+	for _, c := range companies {
+		if len(c.Assistants) == 0 {
+			slog.Warn("a company has no assistant, so nobody answers", slog.String("project", c.ID.String()))
+		}
+		for _, a := range c.Assistants {
+			for _, name := range append([]string{a.Model}, a.Fallback...) {
+				if ref, err := model.ParseRef(name); err == nil && !models.Has(ref.Provider) {
+					slog.Warn("an assistant names a model whose provider has no key", slog.String("project", c.ID.String()),
+						slog.String("assistant", a.ID), slog.String("model", name), slog.Bool("has_fallback", len(a.Fallback) > 0))
+				}
+			}
+		}
+	}
 }
 
 // OpenDirectory opens the credentials of a data directory alone, for the command

@@ -7,8 +7,10 @@ package providers
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
+	"net/url"
 	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -32,6 +34,9 @@ func Open(getenv func(string) string, awsConfig func(context.Context) (aws.Confi
 	all := map[string]model.Model{"extract": extractmodel.New()}
 	first := model.Ref{Provider: "extract"}
 	if key, base := getenv("OPENAI_API_KEY"), getenv("OPENAI_BASE_URL"); key != "" || base != "" {
+		if u, err := url.Parse(base); base != "" && (err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "") {
+			return nil, errors.New("OPENAI_BASE_URL is no URL; expected one such as http://127.0.0.1:11434/v1")
+		}
 		all["openai"] = openaimodel.New(openaimodel.Config{APIKey: key, BaseURL: base})
 		first = model.Ref{Provider: "openai", Name: "gpt-5-mini"}
 	}

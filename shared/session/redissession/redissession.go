@@ -8,6 +8,9 @@ package redissession
 import (
 	"context"
 	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/maintnotifications"
@@ -18,18 +21,28 @@ import (
 	"switchboard/shared/tenant"
 )
 
-// Open returns a Session over the client, which its Close closes. Windows are sealed
-// by the sealer, which is the caller's.
+// Open returns a Session over the client, which its Close closes. What go-redis has to
+// say, by a logger that is one for the process, goes to slog from then on. Windows are
+// sealed by the sealer, which is the caller's.
 func Open(rdb redis.UniversalClient, sealer *seal.Sealer) *session.Session {
+	redis.SetLogger(log{})
 	return session.New(&store{rdb}, sealer)
+}
+
+// log speaks when a connection fails; the session reports that too, for its tenant.
+type log struct{}
+
+// Printf implements go-redis's logger.
+func (log) Printf(ctx context.Context, format string, v ...any) {
+	slog.WarnContext(ctx, "redis, in its client's own words", slog.String("text", fmt.Sprintf(format, v...)))
 }
 
 // Options returns a client's options for url (redis:// or rediss://), set so that
 // no call outlives [session.CallTimeout].
 func Options(url string) (*redis.Options, error) {
 	o, err := redis.ParseURL(url)
-	if err != nil {
-		return nil, err
+	if err != nil { // it may quote the password
+		return nil, errors.New("REDIS_URL is no Redis URL; expected redis://HOST:PORT or rediss://USER:PASSWORD@HOST:PORT/DATABASE")
 	}
 	o.DialTimeout, o.ReadTimeout, o.WriteTimeout = session.CallTimeout, session.CallTimeout, session.CallTimeout
 	o.PoolTimeout = session.CallTimeout

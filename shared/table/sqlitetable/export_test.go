@@ -5,6 +5,8 @@ import (
 	"os"
 	"testing"
 
+	"github.com/ncruces/go-sqlite3/vfs"
+
 	"switchboard/shared/tenant"
 )
 
@@ -28,6 +30,20 @@ func OpenStoreOn(vfs, dir string, opts *Options) (*Store, error) {
 		st.vfs = vfs
 	}
 	return st, err
+}
+
+// Checkpoint sets at how many pages the WAL is copied into the database.
+func (st *store) Checkpoint(whenIdle, atOnce int) { st.limits = limits{whenIdle, atOnce} }
+
+// Pages is how many pages the tenant's WAL has that are not yet in the database,
+// once the checkpoints under way are done.
+func (st *store) Pages(sc tenant.Scope) (n int, err error) {
+	st.background.Wait()
+	err = st.with(context.Background(), sc, func(s *session) error {
+		n = s.pages
+		return nil
+	})
+	return n, err
 }
 
 // OpenFiles is how many files are open.
@@ -83,3 +99,47 @@ func (st *store) Plans(t *testing.T, sc tenant.Scope) map[string]string {
 	}
 	return plans
 }
+
+// Hold keeps everybody from the tenant's file until release is called.
+func (st *store) Hold(sc tenant.Scope) (release func(), err error) {
+	f, err := st.file(sc)
+	if err != nil {
+		return nil, err
+	}
+	f.mu.Lock()
+	return f.mu.Unlock, nil
+}
+
+// Shut closes the tenant's file, as if another had to be opened.
+func (st *store) Shut(sc tenant.Scope) error {
+	f, err := st.file(sc)
+	if err != nil {
+		return err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return st.shut(f)
+}
+
+// Queued is how many writes wait for the tenant's file.
+func (st *store) Queued(sc tenant.Scope) int {
+	f, err := st.file(sc)
+	if err != nil {
+		return 0
+	}
+	f.queue.mu.Lock()
+	defer f.queue.mu.Unlock()
+	return len(f.queue.waiting)
+}
+
+// Commits is how many transactions that wrote there were since the file was opened.
+func (st *store) Commits(sc tenant.Scope) (n uint64, err error) {
+	err = st.with(context.Background(), sc, func(s *session) error {
+		n = s.flush.all()
+		return nil
+	})
+	return n, err
+}
+
+// HeldBack is f as a WAL that is written a transaction at a time.
+func HeldBack(f vfs.File) vfs.File { return &walFile{File: f} }

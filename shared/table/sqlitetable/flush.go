@@ -9,11 +9,16 @@ import (
 // flusher makes commits durable, many with one fdatasync.
 //
 // With synchronous=FULL SQLite syncs the WAL inside each COMMIT, while it holds
-// the connection: one disk flush per write, and every reader behind it. Here it
+// the connection: one disk flush per commit, and every reader behind it. Here it
 // runs with synchronous=NORMAL, where COMMIT only writes to the WAL, and a write
 // is acknowledged after an fdatasync of the WAL that began after its COMMIT
 // returned. That is FULL's guarantee, with the flush moved out of the lock:
 //
+//   - A COMMIT may be of many writes, see batch.go. It is one number here, given
+//     out before any of them is answered, and durable if one of them is to be.
+//     While it is synced the next batch commits.
+//   - When COMMIT returned, all its bytes are with the kernel. walfile.go holds some
+//     back for a while, but never past the write of the transaction's last frame.
 //   - What is acknowledged is on disk: fdatasync covers everything written to the
 //     inode before it began, by whichever descriptor, and the file's length.
 //   - What lies before it is on disk too. Recovery takes the WAL's longest prefix
@@ -23,7 +28,8 @@ import (
 //   - A checkpoint cannot lose it. Under NORMAL SQLite syncs the WAL before it
 //     copies pages into the database, and the database before the WAL may be
 //     used from its start again; the new WAL header is synced before frames
-//     follow it. So a commit is always whole in one of the two, synced.
+//     follow it. So a commit is always whole in one of the two, synced. If a
+//     checkpoint fails it is not tried again on the same session.
 //   - The file is the right one. In exclusive locking mode the WAL is created
 //     when the file is opened and stays until it is closed: a restart overwrites
 //     it and journal_size_limit truncates it, but it is the same inode (a test
@@ -35,6 +41,9 @@ import (
 //     without a checkpoint, since frames may read back as what they were before.
 //     Opening it again runs recovery, which checks sums, and moves all it finds
 //     into the database, synced, before it accepts a write; see openSession.
+//
+// A relaxed write is answered after COMMIT; so is, to readers, every write: they use
+// the connection, which a batch has for itself until then.
 //
 // Reads do not wait: between COMMIT and fdatasync they see a write that its
 // writer has not been told of. What must not be taken back after a power cut,

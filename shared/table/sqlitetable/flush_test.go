@@ -203,8 +203,8 @@ func TestCloseSyncsForWaiters(t *testing.T) {
 					t.Errorf("Write: %v", err)
 				}
 			})
+			synctest.Wait()
 		}
-		synctest.Wait()
 		wg.Go(func() {
 			if err := tbl.Close(); err != nil {
 				t.Errorf("Close: %v", err)
@@ -255,7 +255,7 @@ func TestSyncedFileIsTheWAL(t *testing.T) {
 	for range 100 { // past the automatic checkpoint, twice
 		same()
 	}
-	for pragma, want := range map[string]int64{"synchronous": 1, "wal_autocheckpoint": 1000} {
+	for pragma, want := range map[string]int64{"synchronous": 1, "wal_autocheckpoint": 0} {
 		if n, err := st.Number(sc, "PRAGMA "+pragma); err != nil || n != want {
 			t.Errorf("%s is %d, want %d; %v", pragma, n, want, err)
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/url"
 	"os"
 	"path/filepath"
 	"time"
@@ -86,15 +87,12 @@ func (st *store) connect(ctx context.Context, dir *os.Root, path string) (_ *ses
 		return nil, err
 	}
 	defer db.Close()
-	name, flags := path, sqlite3.OPEN_READWRITE|sqlite3.OPEN_NOFOLLOW
-	if st.vfs != "" {
-		name, flags = "file:"+path+"?vfs="+st.vfs, flags|sqlite3.OPEN_URI
-	}
-	conn, err := sqlite3.OpenFlags(name, flags)
+	uri := "file:" + (&url.URL{Path: path}).EscapedPath() + "?vfs=" + registerWAL(st.vfs)
+	conn, err := sqlite3.OpenFlags(uri, sqlite3.OPEN_READWRITE|sqlite3.OPEN_NOFOLLOW|sqlite3.OPEN_URI)
 	if err != nil {
 		return nil, err
 	}
-	s := &session{conn: conn}
+	s := &session{conn: conn, limits: st.limits, feedKeep: st.opts.FeedKeep}
 	defer func() {
 		if err != nil {
 			s.abandon()
@@ -111,6 +109,7 @@ func (st *store) connect(ctx context.Context, dir *os.Root, path string) (_ *ses
 		return nil, err
 	}
 	conn.SetInterrupt(context.Background())
+	conn.WALHook(func(_ *sqlite3.Conn, _ string, pages int) error { s.pages = pages; return nil })
 	s.flush = newFlusher(func() error { return st.opts.Sync(s.wal) })
 	s.seq, err = number(conn, `SELECT coalesce(max(seq), 0) FROM items`)
 	return s, err

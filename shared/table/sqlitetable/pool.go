@@ -21,6 +21,7 @@ var errClosed = errors.New("sqlitetable: closed")
 // name and a lock for each tenant this process has seen.
 type file struct {
 	project string
+	queue   queue // of writes
 
 	mu      sync.Mutex // one user at a time; guards what follows
 	session *session   // nil while the file is not open
@@ -36,6 +37,11 @@ func (st *store) with(ctx context.Context, sc tenant.Scope, fn func(*session) er
 	if err != nil {
 		return err
 	}
+	return st.use(ctx, f, fn)
+}
+
+// use runs fn on a file, open and alone.
+func (st *store) use(ctx context.Context, f *file, fn func(*session) error) (err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if err := ctx.Err(); err != nil {
@@ -49,11 +55,15 @@ func (st *store) with(ctx context.Context, sc tenant.Scope, fn func(*session) er
 			return err
 		}
 	}
+	returned := false
+	defer func() { // a panic leaves a transaction open, which nobody must write into
+		if f.session.broken = f.session.broken || !returned; f.session.broken {
+			st.opts.Log.ErrorContext(ctx, "table file is reopened", slog.String("project", f.project), slog.Any("error", err))
+			st.shut(f)
+		}
+	}()
 	err = fn(f.session)
-	if f.session.broken {
-		st.opts.Log.ErrorContext(ctx, "table file is reopened", slog.String("project", f.project), slog.Any("error", err))
-		st.shut(f)
-	}
+	returned = true
 	return err
 }
 
@@ -76,11 +86,20 @@ func (st *store) file(sc tenant.Scope) (*file, error) {
 	return f, nil
 }
 
+func (st *store) isClosed() bool {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	return st.closed
+}
+
 // reopen opens f, which its caller has locked: that makes the open a single one
 // however many wait for it, and makes nobody wait but this tenant.
 func (st *store) reopen(ctx context.Context, f *file) error {
 	if f.cause != nil && time.Since(f.failed) < retryAfter {
 		return f.cause
+	}
+	if st.isClosed() {
+		return errClosed
 	}
 	for {
 		victim := st.victim()

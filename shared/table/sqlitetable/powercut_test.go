@@ -37,13 +37,21 @@ func TestPowerCut(t *testing.T) {
 	defer st.Close()
 	tbl, err := table.New(st, testKey)
 	must(t, err)
-	must(t, st.Exec(one, "PRAGMA wal_autocheckpoint=30")) // to pass many
+	st.Checkpoint(30, 30) // to pass many
+	must(t, st.Exec(one, "SELECT 1"))
 	p.database = filepath.Join(dir, "one", "table.db")
-	const writes = 100
-	for i := range writes {
-		body := bytes.Repeat([]byte{byte(i)}, i*97%9000)
-		must(t, tbl.Write(t.Context(), one, table.Create(item(fmt.Sprintf("%03d", i)), body), table.Add(item("n"), map[string]int64{"n": 1})))
-		p.acknowledged++
+	for i := 0; i < 100; {
+		b := hold(t, st, tbl)
+		for range 1 + i%4 { // in one batch
+			body := bytes.Repeat([]byte{byte(i)}, i*97%9000)
+			b.write(t.Context(), table.Create(item(fmt.Sprintf("%03d", i)), body), table.Add(item("n"), map[string]int64{"n": 1}))
+			i++
+		}
+		b.run()
+		for _, err := range b.errs {
+			must(t, *err)
+		}
+		p.acknowledged += len(b.errs)
 	}
 	if len(p.cuts) < 100 || p.checkpoints < 5 {
 		t.Fatalf("%d cuts, %d syncs of the database: the test tests nothing", len(p.cuts), p.checkpoints)
@@ -81,7 +89,7 @@ func (c cut) recover(t *testing.T) {
 	}
 }
 
-// power is a disk that knows what was synced. Its one user writes alone.
+// power is a disk that knows what was synced. Its one user writes a batch at a time.
 type power struct {
 	name         string
 	database     string // events count from when it is set

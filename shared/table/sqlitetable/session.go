@@ -17,7 +17,12 @@ type session struct {
 	wal   *os.File                    // to sync it; SQLite has a descriptor of its own
 	flush *flusher
 
+	limits   limits
+	feedKeep time.Duration // see Options
+
 	seq    int64     // the highest in the feed
+	pages  int       // of the WAL, since it was last copied into the database
+	soon   bool      // a checkpoint is on its way
 	purged time.Time // when the last purge found nothing more to do
 	broken bool      // SQLite failed in a way after which it is better opened again
 }
@@ -29,6 +34,9 @@ const (
 	qBegin query = iota
 	qCommit
 	qRollback
+	qSavepoint
+	qRollbackTo
+	qRelease
 	qGet
 	qList
 	qListReverse
@@ -59,6 +67,9 @@ var queries = [...]string{
 	qBegin:       `BEGIN`,
 	qCommit:      `COMMIT`,
 	qRollback:    `ROLLBACK`,
+	qSavepoint:   `SAVEPOINT write`,
+	qRollbackTo:  `ROLLBACK TO write`,
+	qRelease:     `RELEASE write`,
 	qGet:         `SELECT` + columns + `FROM items WHERE pk = ?2 AND sk = ?3 AND ` + live,
 	qList:        `SELECT` + columns + `FROM items WHERE pk = ?2 AND sk >= ?10 AND sk < ?11 AND ` + live + ` ORDER BY sk LIMIT ?12`,
 	qListReverse: `SELECT` + columns + `FROM items WHERE pk = ?2 AND sk >= ?10 AND sk < ?11 AND ` + live + ` ORDER BY sk DESC LIMIT ?12`,

@@ -9,8 +9,9 @@
 //	DIR/<project>/table.db       items and change feed, see schema.go
 //	DIR/<project>/table.db-wal   exists while the file is open
 //
-// One process owns a file while it is open (locking_mode=EXCLUSIVE). Writes are
-// committed one by one and synced together, see flush.go.
+// One process owns a file while it is open (locking_mode=EXCLUSIVE). Writes that
+// come at once are committed together (batch.go), reach the WAL in one system call
+// (walfile.go) and are synced together (flush.go).
 package sqlitetable
 
 import (
@@ -59,7 +60,7 @@ func Open(dir string, key []byte, opts *Options) (*table.Table, error) {
 }
 
 func open(dir string, opts *Options) (*store, error) {
-	st := &store{files: map[string]*file{}, lru: list.New()}
+	st := &store{files: map[string]*file{}, lru: list.New(), limits: limits{whenIdle: 1000, atOnce: 2000}}
 	if opts != nil {
 		st.opts = *opts
 	}
@@ -97,7 +98,10 @@ type store struct {
 	dir  string // absolute, without symbolic links
 	root *os.Root
 	opts Options
-	vfs  string // SQLite's way to the disk; "" but in the test that cuts the power
+	vfs  string // SQLite's way to the disk; "" but in tests that stand in it
+
+	limits     limits
+	background sync.WaitGroup // checkpoints under way
 
 	mu     sync.Mutex // guards what follows; held for no I/O
 	files  map[string]*file
@@ -138,39 +142,31 @@ func (st *store) Query(ctx context.Context, sc tenant.Scope, r driver.Range) ([]
 	return items, nil
 }
 
-// Write implements [driver.Driver]. It is not interrupted once it has begun: it
-// is short, and an answer is better than a doubt.
+// Write implements [driver.Driver]. Until it has begun ctx can end it, and nothing
+// happened; then it is not interrupted: it is short, and an answer is better than a
+// doubt.
 func (st *store) Write(ctx context.Context, sc tenant.Scope, ops []driver.Op) error {
 	if err := sc.Check("sqlitetable.Write"); err != nil {
 		return err
 	}
-	var fl *flusher
-	var upTo uint64
-	relaxed := true
-	for _, op := range ops {
-		relaxed = relaxed && op.Relaxed
-	}
-	err := st.with(ctx, sc, func(s *session) error {
-		wrote, err := s.apply(sc, ops)
-		if wrote {
-			s.flush.committed(!relaxed)
-			s.purge(st.opts.FeedKeep)
-		}
-		fl, upTo = s.flush, s.flush.promised()
+	f, err := st.file(sc)
+	if err != nil {
 		return err
-	})
-	if err == nil && relaxed {
+	}
+	p := newPending(sc, ops)
+	st.commit(ctx, f, p)
+	if p.err == nil && p.relaxed {
 		return nil
 	}
-	if _, refused := errors.AsType[*driver.Conflict](err); err != nil && !refused {
-		return err
+	if _, refused := errors.AsType[*driver.Conflict](p.err); p.err != nil && !refused {
+		return p.err
 	}
 	// A conflict waits too: it tells of an item whose writer may be waiting still,
 	// and must not tell of one that a power cut then takes back.
-	if syncErr := fl.wait(ctx, upTo); syncErr != nil {
+	if syncErr := p.flush.wait(ctx, p.upTo); syncErr != nil {
 		return syncErr
 	}
-	return err
+	return p.err
 }
 
 // Changes implements [driver.Driver].
@@ -218,6 +214,7 @@ func (st *store) Close() error {
 		errs = append(errs, st.shut(f))
 		f.mu.Unlock()
 	}
+	st.background.Wait()
 	return errors.Join(append(errs, st.root.Close())...)
 }
 

@@ -20,7 +20,12 @@ import (
 // openStore opens a table together with its driver.
 func openStore(t *testing.T, opts *sqlitetable.Options) (*sqlitetable.Store, *table.Table) {
 	t.Helper()
-	st, err := sqlitetable.OpenStore(t.TempDir(), opts)
+	return openStoreIn(t, t.TempDir(), opts)
+}
+
+func openStoreIn(t *testing.T, dir string, opts *sqlitetable.Options) (*sqlitetable.Store, *table.Table) {
+	t.Helper()
+	st, err := sqlitetable.OpenStore(dir, opts)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,39 +11,52 @@ import (
 	"switchboard/shared/tenant"
 )
 
-// apply applies all ops or none, and reports whether anything was committed.
-// One operation is one statement, which is its own transaction; several are one
-// between BEGIN and COMMIT. Nobody else can write in between, nor see.
+// apply applies all ops or none in a transaction of their own, and reports whether
+// anything was committed. One operation is one statement, which is its own
+// transaction; several are one between BEGIN and COMMIT. Nobody else can write in
+// between, nor see.
 func (s *session) apply(sc tenant.Scope, ops []driver.Op) (wrote bool, err error) {
 	at := now()
 	if len(ops) == 1 {
-		holds, err := s.applyOne(sc, ops[0], at)
-		if err == nil && !holds {
-			err = s.conflict(sc, 0, ops[0].Key, at)
-		}
-		return err == nil && ops[0].Type != driver.Check, err
+		return s.applyOnly(sc, ops[0], at)
 	}
 	if err := s.exec(qBegin); err != nil {
 		return false, err
 	}
 	seq := s.seq
+	failed, wrote, err := s.applyEach(sc, ops, at)
+	if failed < 0 {
+		if err = s.exec(qCommit); err == nil {
+			return wrote, nil
+		}
+	}
+	s.rollback(seq)
+	if err == nil {
+		err = s.conflict(sc, failed, ops[failed].Key, at)
+	}
+	return false, err
+}
+
+// applyOnly applies the one operation of a write.
+func (s *session) applyOnly(sc tenant.Scope, op driver.Op, at int64) (wrote bool, err error) {
+	holds, err := s.applyOne(sc, op, at)
+	if err == nil && !holds {
+		err = s.conflict(sc, 0, op.Key, at)
+	}
+	return err == nil && op.Type != driver.Check, err
+}
+
+// applyEach applies operations until one fails, which is the one whose index it
+// returns, or -1. Without an error its condition did not hold.
+func (s *session) applyEach(sc tenant.Scope, ops []driver.Op, at int64) (failed int, wrote bool, err error) {
 	for i, op := range ops {
 		holds, err := s.applyOne(sc, op, at)
-		if err == nil && holds {
-			wrote = wrote || op.Type != driver.Check
-			continue
+		if err != nil || !holds {
+			return i, false, err
 		}
-		s.rollback(seq)
-		if err == nil {
-			err = s.conflict(sc, i, op.Key, at)
-		}
-		return false, err
+		wrote = wrote || op.Type != driver.Check
 	}
-	if err := s.exec(qCommit); err != nil {
-		s.rollback(seq)
-		return false, err
-	}
-	return wrote, nil
+	return -1, wrote, nil
 }
 
 // rollback ends a transaction that failed, unless SQLite already has, and takes
@@ -179,7 +192,7 @@ const (
 // purge removes some rows that nobody can see any more and that the feed has
 // kept long enough. It rides on a write, so that a file nobody writes to costs
 // nothing. It is nobody's write: a failure is left for the next.
-func (s *session) purge(keep time.Duration) {
+func (s *session) purge() {
 	if time.Since(s.purged) < purgeEvery {
 		return
 	}
@@ -187,7 +200,7 @@ func (s *session) purge(keep time.Duration) {
 	if err != nil {
 		return
 	}
-	err = first(st.BindInt64(1, s.seq), st.BindInt64(7, time.Now().Add(-keep).Unix()), st.BindInt(12, purgeRows))
+	err = first(st.BindInt64(1, s.seq), st.BindInt64(7, time.Now().Add(-s.feedKeep).Unix()), st.BindInt(12, purgeRows))
 	if err != nil || s.fault(st.Exec()) != nil {
 		return
 	}

@@ -92,6 +92,19 @@ func (r *Reply) Flush() {
 	}
 }
 
+// Abandon takes a stream back of which nothing was sent yet, and reports whether that
+// was so: then the handler can still answer with an error's own status.
+func (r *Reply) Abandon() bool {
+	if r.ev == nil || !r.ev.abandon() {
+		return false
+	}
+	r.ev = nil
+	h := r.w.Header()
+	h.Del("X-Accel-Buffering")
+	h.Del("Content-Type")
+	return true
+}
+
 // Close sends what was added and ends the stream.
 func (r *Reply) Close() {
 	if r.ev != nil {
@@ -107,6 +120,7 @@ type events struct {
 	w      http.ResponseWriter
 	beat   *time.Timer
 	unsent []byte
+	begun  bool // something was sent
 	gone   bool // the client does not take any more
 	closed bool
 }
@@ -155,6 +169,17 @@ func (e *events) close() {
 	e.beat.Stop()
 }
 
+func (e *events) abandon() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.begun || e.closed {
+		return false
+	}
+	e.closed = true
+	e.beat.Stop()
+	return true
+}
+
 // alive is the heartbeat: it runs when nothing was sent for so long. It does not
 // queue up behind a write under way, but looks again soon.
 func (e *events) alive() {
@@ -177,6 +202,7 @@ func (e *events) send() {
 	if len(e.unsent) == 0 || e.gone || e.closed {
 		return
 	}
+	e.begun = true
 	_, err := e.w.Write(e.unsent)
 	if err == nil {
 		err = e.rc.Flush()

@@ -17,6 +17,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"switchboard/shared/problem"
 	"switchboard/shared/tenant/auth"
 )
 
@@ -235,6 +236,40 @@ func TestHeartbeatFlushes(t *testing.T) {
 		}))
 		_, text := d.issue(t, auth.Credential{})
 		d.run(text, w)
+	})
+}
+
+// A stream of which nothing was sent can still become an error with a status; one
+// that has begun cannot.
+func TestAbandon(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, c := range []struct {
+			name   string
+			during func(*auth.Reply)
+			code   int
+		}{
+			{"nothing was said", func(*auth.Reply) {}, 409},
+			{"what was said was not sent", func(out *auth.Reply) { out.Data([]byte("{}")) }, 409},
+			{"it was sent", func(out *auth.Reply) { out.Data([]byte("{}")); out.Flush() }, 200},
+			{"a heartbeat was sent", func(*auth.Reply) { time.Sleep(15 * time.Second) }, 200},
+		} {
+			d := newDoor(t, stream(func(_ context.Context, out *auth.Reply) error {
+				out.Events()
+				if c.during(out); out.Abandon() {
+					return problem.New(problem.Conflict, "test", "Later.")
+				}
+				out.Event("error", []byte("{}"))
+				return nil
+			}))
+			_, text := d.issue(t, auth.Credential{})
+			w := ask(d, "GET", "/stream", "", "Authorization", "Bearer "+text)
+			if w.Code != c.code || (c.code == 409) != strings.HasPrefix(w.Header().Get("Content-Type"), "application/problem+json") {
+				t.Errorf("%s: %d %v %q", c.name, w.Code, w.Header(), w.Body)
+			}
+			if ended := strings.Contains(w.Body.String(), "event: error"); ended != (c.code == 200) {
+				t.Errorf("%s: %q", c.name, w.Body)
+			}
+		}
 	})
 }
 

@@ -12,6 +12,7 @@ import (
 	"path"
 	"runtime"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"switchboard/shared/problem"
@@ -58,15 +59,16 @@ func clean(p string) bool {
 
 // notServed answers what the mux would, as a problem.
 func notServed(w http.ResponseWriter, r *http.Request, h http.Handler) {
+	openAI := strings.HasPrefix(r.URL.Path, "/v1/") // its clients try paths that we do not have
 	probe := &statusProbe{header: make(http.Header)}
 	h.ServeHTTP(probe, r)
 	if probe.status == http.StatusMethodNotAllowed {
 		w.Header().Set("Allow", probe.header.Get("Allow"))
 		p := problem.New(problem.Invalid, "auth.Handler", "This path does not take the method %s.", r.Method)
-		writeProblemStatus(w, p, http.StatusMethodNotAllowed, false)
+		writeProblemStatus(w, p, http.StatusMethodNotAllowed, openAI)
 		return
 	}
-	writeProblem(w, problem.New(problem.NotFound, "auth.Handler", "There is nothing at this path."), false)
+	writeProblem(w, problem.New(problem.NotFound, "auth.Handler", "There is nothing at this path."), openAI)
 }
 
 // statusProbe learns what the mux answers without sending it.

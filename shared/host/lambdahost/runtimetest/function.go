@@ -56,8 +56,9 @@ type Function struct {
 	exit   error         // what exec.Cmd.Wait said; read after exited
 }
 
-// Build compiles the main package at pkg as it is deployed, but for this machine,
-// and returns the file's path. It lives as long as tb.
+// Build compiles the main package at pkg as it is deployed, but for this machine and
+// without the flags that make it smaller still (they compile every SDK anew), and
+// returns the file's path. It lives as long as tb.
 func Build(tb testing.TB, pkg string) string {
 	tb.Helper()
 	bootstrap := filepath.Join(tb.TempDir(), "bootstrap")

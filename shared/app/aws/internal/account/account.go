@@ -10,8 +10,6 @@ import (
 	"log/slog"
 	"os"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/smithy-go/logging"
 
@@ -20,11 +18,6 @@ import (
 	"switchboard/shared/table"
 	"switchboard/shared/table/dynamotable"
 )
-
-// Config reads the AWS SDK's own variables.
-func Config(ctx context.Context) (aws.Config, error) {
-	return config.LoadDefaultConfig(ctx, config.WithLogger(sdkLog{}))
-}
 
 // Table opens the DynamoDB table that the variable names. cursors is the key of its
 // cursors, and the sealer seals its bodies.
