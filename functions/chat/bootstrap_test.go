@@ -48,6 +48,7 @@ func TestBootstrap(t *testing.T) {
 		"TheDeadlineInterruptsAndANewProcessAnswers": deadline,
 		"TheDeadlineBeforeTheFirstTokenIsA503":       deadlineBuffered,
 		"ATurnOfAKilledProcessIsTakenUp":             killed,
+		"AKeyThatIsAwayIsOneTenants":                 keysAway,
 		"ItStaysSmall":                               staysSmall,
 		"AnEnvironmentWithoutATableIsA503":           unopened,
 	} {
