@@ -147,6 +147,7 @@ func (s *Sealer) ask(ctx context.Context, sc tenant.Scope, version uint32) (*key
 	s.mu.Lock()
 	before, epoch := s.held[sc.Project()], s.epoch
 	s.mu.Unlock()
+	began := time.Now()
 	r, err := s.load(ctx, sc)
 	if err == nil && version == 0 && len(r.Keys) == 0 {
 		r, err = s.extend(ctx, sc, r)
@@ -158,7 +159,7 @@ func (s *Sealer) ask(ctx context.Context, sc tenant.Scope, version uint32) (*key
 		version = r.latest()
 	}
 	w, found := r.find(version)
-	h := r.held(before)
+	h := r.held(before, began)
 	k := h.keys[version]
 	switch {
 	case !found:
@@ -184,9 +185,9 @@ func noKey(sc tenant.Scope, version uint32) error {
 	return problem.Wrap(problem.Internal, "seal.use", fmt.Errorf("%s, version %d: %w", sc.Project(), version, errNoKey))
 }
 
-// held begins with the keys that were held before and that the ring still has.
-func (r ring) held(before *held) *held {
-	now := time.Now()
+// held begins with the keys that were held before and that the ring, as it was at a
+// time, still has.
+func (r ring) held(before *held, now time.Time) *held {
 	h := &held{latest: r.latest(), versions: make(map[uint32]bool, len(r.Keys)), keys: make(map[uint32]*key), read: newStamp(now)}
 	for _, k := range r.Keys {
 		h.versions[k.Version] = true

@@ -38,8 +38,9 @@ const (
 	saveTries = 8
 )
 
-// errShredded is why a tenant's values do not open any more.
-var errShredded = errors.New("the tenant's keys were shredded")
+// ErrShredded is the cause of the Internal problem that a tenant's values do not open
+// any more and nothing of theirs is sealed.
+var ErrShredded = errors.New("the tenant's keys were shredded")
 
 // load reads the tenant's ring; one without keys is none.
 func (s *Sealer) load(ctx context.Context, sc tenant.Scope) (ring, error) {
@@ -61,7 +62,7 @@ func (s *Sealer) load(ctx context.Context, sc tenant.Scope) (ring, error) {
 	}
 	if !stored.Shredded.IsZero() {
 		s.forget(sc.Project())
-		return stored, problem.Wrap(problem.Internal, op, errShredded)
+		return stored, problem.Wrap(problem.Internal, op, ErrShredded)
 	}
 	return stored, nil
 }
@@ -153,7 +154,7 @@ func (s *Sealer) Shred(ctx context.Context, sc tenant.Scope) error {
 	}
 	for range saveTries {
 		r, err := s.load(ctx, sc)
-		if errors.Is(err, errShredded) {
+		if errors.Is(err, ErrShredded) {
 			return nil
 		}
 		if err != nil {

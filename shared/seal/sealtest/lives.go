@@ -107,7 +107,7 @@ func (t *suite) shred() {
 	for _, s := range []*seal.Sealer{s, t.start()} {
 		t.shut(s, one, at, before, problem.Internal)
 		t.shut(s, one, at, after, problem.Internal)
-		if b, err := s.Seal(t.Context(), one, at, []byte(secret)); b != nil || !problem.Is(err, problem.Internal) {
+		if b, err := s.Seal(t.Context(), one, at, []byte(secret)); b != nil || !problem.Is(err, problem.Internal) || !errors.Is(err, seal.ErrShredded) {
 			t.Errorf("sealed after the shredding: %q, %v", b, err)
 		}
 		if err := s.Rotate(t.Context(), one); !problem.Is(err, problem.Internal) {

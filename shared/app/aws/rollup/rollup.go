@@ -31,7 +31,8 @@
 // # What it costs
 //
 // The mapping waits for a minute's records. A turn reserved and stored within one
-// batch costs nothing. The two records of a turn can be in different shards; then
+// batch costs nothing but, once a tenant and process, the tenant's key: a read of its
+// ring each half minute of use and a call of KMS each four. The two records of a turn can be in different shards; then
 // the turn's item is looked for: one read. Only turns that are still running are
 // written down, all of a tenant in one write a batch. A record of the note itself
 // does not come here: the mapping's filter leaves out its ID (chat.NoteID).
@@ -41,8 +42,8 @@
 //
 // # What fails
 //
-// A store that does not answer fails the records of the tenants it did not answer
-// for; they come again, with those behind them. A record that cannot be read comes
+// A store, or a provider of keys, that does not answer fails the records of the
+// tenants it did not answer for; they come again, with those behind them. A record that cannot be read comes
 // again until the mapping gives it up to its dead-letter queue; those behind it were
 // taken each time.
 package rollup
@@ -64,6 +65,7 @@ import (
 	"switchboard/shared/app/aws/internal/account"
 	"switchboard/shared/chat"
 	"switchboard/shared/company"
+	"switchboard/shared/seal"
 	"switchboard/shared/table"
 	"switchboard/shared/table/dynamotable"
 	"switchboard/shared/tenant"
@@ -147,6 +149,9 @@ func (r *Rollup) split(ctx context.Context, records []events.DynamoDBEventRecord
 		c, err := dynamotable.Decode(work(id), rec)
 		if err == nil {
 			c, err = r.turns.Table.OpenChange(ctx, work(id), c)
+		}
+		if errors.Is(err, seal.ErrShredded) {
+			continue // a tenant who is gone has no turns to close, and holds up nobody's shard
 		}
 		if err != nil {
 			failed[number] = err
