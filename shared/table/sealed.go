@@ -2,9 +2,7 @@ package table
 
 import (
 	"context"
-	"errors"
 
-	"switchboard/shared/problem"
 	"switchboard/shared/seal"
 	"switchboard/shared/table/internal/driver"
 	"switchboard/shared/tenant"
@@ -55,13 +53,11 @@ func (t *Table) seal(ctx context.Context, sc tenant.Scope, ops []driver.Op) (err
 }
 
 // open opens an item's body. The absent item has none, nor has one that only Add has
-// written, which has counters; any other body that is missing was taken.
+// written, which has counters; any other body that is missing was taken, and does not
+// open.
 func (t *Table) open(ctx context.Context, sc tenant.Scope, it Item) (Item, error) {
 	if it.Version == 0 || len(it.Body) == 0 && (len(it.Counts) > 0 || !t.sealer.Seals()) {
 		return it, nil
-	}
-	if len(it.Body) == 0 {
-		return Item{}, problem.Wrap(problem.Internal, "table.open", errors.New("the body of a stored item is gone"))
 	}
 	var err error
 	if it.Body, err = t.sealer.Open(ctx, sc, place(it.Key), it.Body); err != nil {
