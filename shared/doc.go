@@ -23,6 +23,15 @@
 // derived and can be made again: the window by reading the conversation's last items,
 // the list by following the table's change feed.
 //
+// # What is on disk
+//
+// Bodies of items, windows in Redis and stored credentials are sealed under a key of
+// the tenant's own, bound to where they are ([seal]): a row that came to lie in
+// another's place, by our mistake or by somebody's hand, does not open. The tenant's
+// keys are kept once, wrapped by the master key or by KMS, and a tenant whose keys
+// are shredded is gone. Keys of items, counters and the index of knowledge are in the
+// clear.
+//
 // # When its process dies
 //
 // The reservation is left, and says by when its process has ended. In one process
@@ -35,6 +44,7 @@
 //
 //	problem, strictjson   failures with a client's and an operator's view; JSON from outside
 //	tenant, tenant/auth   who is asking; credentials and routes
+//	seal                  bytes under a tenant's own key     fileseal  kmsseal  masterseal
 //	table                 items of one tenant        sqlitetable  dynamotable
 //	session               the window                 redissession  memsession
 //	search                passages of one tenant     sqlitesearch  memsearch

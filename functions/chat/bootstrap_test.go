@@ -21,8 +21,10 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"switchboard/shared/app/apptest"
+	"switchboard/shared/app/aws/awstest"
 	"switchboard/shared/host/lambdahost/runtimetest"
 	"switchboard/shared/model/modeltest"
+	"switchboard/shared/seal"
 	"switchboard/shared/table"
 	"switchboard/shared/table/dynamotable"
 	"switchboard/shared/table/dynamotable/dynamotest"
@@ -46,6 +48,7 @@ func TestBootstrap(t *testing.T) {
 		"TheDeadlineInterruptsAndANewProcessAnswers": deadline,
 		"TheDeadlineBeforeTheFirstTokenIsA503":       deadlineBuffered,
 		"ATurnOfAKilledProcessIsTakenUp":             killed,
+		"AKeyThatIsAwayIsOneTenants":                 keysAway,
 		"ItStaysSmall":                               staysSmall,
 		"AnEnvironmentWithoutATableIsA503":           unopened,
 	} {
@@ -73,6 +76,7 @@ type rig struct {
 	bootstrap string
 	model     *modeltest.Server
 	dynamo    *dynamotest.Server // nil where the real thing is used
+	keys      *awstest.Keys
 	env       []string
 	directory *auth.Directory
 	secrets   []string // what must be in no log
@@ -93,29 +97,30 @@ func newRig(t *testing.T, bootstrap string, script func(modeltest.Call) modeltes
 	}
 	run := rand.Text() // others use the real one too
 	data, directory := "data-"+run, "directory-"+run
+	r.keys = awstest.NewKeys(t, "keys-"+run)
 	client := dynamodb.NewFromConfig(aws.Config{
 		Region: "us-east-1", BaseEndpoint: &endpoint, Credentials: credentials.NewStaticCredentialsProvider("test", "test", ""),
 	})
-	for _, name := range []string{data, directory} {
+	for _, name := range []string{data, directory, r.keys.Table} {
 		if err := dynamotable.CreateTable(t.Context(), client, name); err != nil {
 			t.Fatal(err)
 		}
 	}
-	r.directory = openDirectory(t, client, directory)
-	r.env = []string{
-		"AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test", "AWS_ENDPOINT_URL_DYNAMODB=" + endpoint,
-		"SWITCHBOARD_TABLE=" + data, "SWITCHBOARD_DIRECTORY_TABLE=" + directory, "SWITCHBOARD_MASTER_KEY=" + master,
-		"OPENAI_BASE_URL=" + upstream.URL + "/v1", "SWITCHBOARD_MODEL=openai/scripted", "GOMEMLIMIT=100MiB",
-	}
+	r.directory = openDirectory(t, client, directory, r.keys.Sealer(t, client))
+	r.env = append(r.keys.Env(),
+		"AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test", "AWS_ENDPOINT_URL_DYNAMODB="+endpoint,
+		"SWITCHBOARD_TABLE="+data, "SWITCHBOARD_DIRECTORY_TABLE="+directory, "SWITCHBOARD_MASTER_KEY="+master,
+		"OPENAI_BASE_URL="+upstream.URL+"/v1", "SWITCHBOARD_MODEL=openai/scripted", "GOMEMLIMIT=100MiB",
+	)
 	return r
 }
 
-func openDirectory(t *testing.T, client *dynamodb.Client, name string) *auth.Directory {
+func openDirectory(t *testing.T, client *dynamodb.Client, name string, sealer *seal.Sealer) *auth.Directory {
 	t.Helper()
 	var credentials *table.Table
 	cursors, err := auth.Derive([]byte(master), "cursors")
 	if err == nil {
-		credentials, err = dynamotable.Open(dynamotable.Config{Client: client, Table: name, CursorKey: cursors})
+		credentials, err = dynamotable.Open(dynamotable.Config{Client: client, Table: name, CursorKey: cursors, Sealer: sealer})
 	}
 	if err != nil {
 		t.Fatal(err)

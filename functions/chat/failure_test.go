@@ -11,6 +11,7 @@ import (
 
 	"switchboard/shared/app/apptest"
 	"switchboard/shared/model/modeltest"
+	"switchboard/shared/seal/kmsseal/kmstest"
 )
 
 func refusals(t *testing.T, bootstrap string) {
@@ -174,6 +175,33 @@ func staysSmall(t *testing.T, bootstrap string) {
 			}
 		}
 	}
+}
+
+// keysAway takes one tenant's key away at KMS, which a new process needs: that tenant
+// is told to come back, nobody else notices, and nothing is stored in the clear.
+func keysAway(t *testing.T, bootstrap string) {
+	r := newRig(t, bootstrap, apptest.Echo)
+	mine, theirs := r.key(t, project), r.key(t, other)
+	r.keys.KMS.OnCall(func(c kmstest.Call) string {
+		if c.Context["project"] == project {
+			return "DisabledException"
+		}
+		return ""
+	})
+	f := r.start(t, longest)
+	for range 3 {
+		a := f.ask(t, event(t, "chat", mine))
+		want(t, a, 503)
+		if a.Header.Get("Retry-After") == "" || strings.Contains(a.Body, "Disabled") {
+			t.Errorf("%v %s", a.Header, a.Body)
+		}
+		want(t, f.ask(t, event(t, "chat", theirs)), 200)
+	}
+	if n := len(r.model.Calls()); n != 1 { // the events are one turn, sent again
+		t.Errorf("the model was asked %d times", n)
+	}
+	r.keys.KMS.OnCall(nil)
+	want(t, r.start(t, longest).ask(t, event(t, "chat", mine)), 200) // and when it is back
 }
 
 // unopened starts the function with what it needs left out: clients are told to

@@ -20,6 +20,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	integrations "switchboard/company-integrations"
+	"switchboard/shared/app/aws/awstest"
 	"switchboard/shared/chat"
 	"switchboard/shared/company"
 	"switchboard/shared/host/lambdahost/runtimetest"
@@ -73,6 +74,7 @@ type rig struct {
 	endpoint string
 	server   *dynamotest.Server // nil where the real thing is used
 	name     string
+	keys     *awstest.Keys
 	data     *table.Table
 }
 
@@ -97,13 +99,16 @@ func startRig(t *testing.T, bootstrap string, r *rig, env ...string) *rig {
 	t.Helper()
 	r.name = "data-" + rand.Text() // others use the real one too
 	client := r.client(t.Cleanup)
-	if err := dynamotable.CreateTable(t.Context(), client, r.name); err != nil {
-		t.Fatal(err)
+	r.keys = awstest.NewKeys(t, "keys-"+rand.Text())
+	for _, name := range []string{r.name, r.keys.Table} {
+		if err := dynamotable.CreateTable(t.Context(), client, name); err != nil {
+			t.Fatal(err)
+		}
 	}
 	r.data = r.open(t, client)
-	r.Function = runtimetest.Start(t, bootstrap, &runtimetest.Options{Env: append([]string{
-		"AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test", "AWS_ENDPOINT_URL_DYNAMODB=" + r.endpoint,
-		"SWITCHBOARD_TABLE=" + r.name, "GOMEMLIMIT=100MiB"}, env...)})
+	r.Function = runtimetest.Start(t, bootstrap, &runtimetest.Options{Env: append(append(r.keys.Env(),
+		"AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test", "AWS_ENDPOINT_URL_DYNAMODB="+r.endpoint,
+		"SWITCHBOARD_TABLE="+r.name, "GOMEMLIMIT=100MiB"), env...)})
 	t.Cleanup(func() {
 		took, _ := r.Ready(context.Background())
 		if peak, err := r.PeakMemory(); err == nil { // where there is /proc
@@ -134,7 +139,7 @@ func (r *rig) client(cleanup func(func())) *dynamodb.Client {
 
 func (r *rig) open(t *testing.T, client *dynamodb.Client) *table.Table {
 	t.Helper()
-	data, err := dynamotable.Open(dynamotable.Config{Client: client, Table: r.name, CursorKey: make([]byte, 32)})
+	data, err := dynamotable.Open(dynamotable.Config{Client: client, Table: r.name, CursorKey: make([]byte, 32), Sealer: r.keys.Sealer(t, client)})
 	if err != nil {
 		t.Fatal(err)
 	}

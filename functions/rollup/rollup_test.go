@@ -13,6 +13,7 @@ import (
 
 	"switchboard/shared/chat"
 	"switchboard/shared/host/lambdahost/runtimetest"
+	"switchboard/shared/seal"
 	"switchboard/shared/table/dynamotable/dynamotest"
 	"switchboard/shared/tenant"
 	"switchboard/shared/tenant/tenanttest"
@@ -135,7 +136,9 @@ func withinABatch(t *testing.T, bootstrap string) {
 	for _, key := range []string{"a", "b", "c"} {
 		whole(t, process(t, r.data), sc, key)
 	}
-	all, before := r.records(t, 6), r.server.Units()
+	all := r.records(t, 6)
+	r.taken(t, all) // the tenant's key is held from here on
+	before := r.server.Units()
 	r.taken(t, all)
 	if after := r.server.Units(); after != before {
 		t.Errorf("units: %+v before, %+v after", before, after)
@@ -145,8 +148,10 @@ func withinABatch(t *testing.T, bootstrap string) {
 func twoShards(t *testing.T, bootstrap string) {
 	r := newFakeRig(t, bootstrap)
 	whole(t, process(t, r.data), sc, "a")
+	all := r.records(t, 2)
+	r.taken(t, all) // the tenant's key is held from here on
 	before := r.server.Units()
-	for _, rec := range r.records(t, 2) {
+	for _, rec := range all {
 		r.taken(t, []json.RawMessage{rec})
 	}
 	after := r.server.Units()
@@ -179,6 +184,7 @@ func storeFails(t *testing.T, bootstrap string) {
 	r.longAgo(t, func(t *testing.T, s *chat.Service) { dead = begun(t, s, sc, "k") })
 	whole(t, process(t, r.data), sc, "done")
 	all := r.records(t, 3)
+	r.taken(t, all[1:]) // the tenant's key is held from here on
 	down := func(op string) func(dynamotest.Call) dynamotest.Fault {
 		return func(c dynamotest.Call) dynamotest.Fault {
 			if c.Op == op {
@@ -251,6 +257,41 @@ func unreadable(t *testing.T, bootstrap string) {
 	r.isClosed(t, sc, dead)
 }
 
+// sealed returns the event with the bodies in it sealed, which in the sample are in
+// the clear, to be read.
+func (r *rig) sealed(t *testing.T, event []byte) []byte {
+	t.Helper()
+	sealer := r.keys.Sealer(t, r.client(t.Cleanup))
+	var e map[string][]map[string]any
+	if err := json.Unmarshal(event, &e); err != nil {
+		t.Fatal(err)
+	}
+	for _, rec := range e["Records"] {
+		for _, image := range []string{"NewImage", "OldImage"} {
+			attributes, there := rec["dynamodb"].(map[string]any)[image].(map[string]any)
+			if !there {
+				continue
+			}
+			text := func(name, typ string) string { return attributes[name].(map[string]any)[typ].(string) }
+			body, err := base64.StdEncoding.DecodeString(text("b", "B"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			part := strings.SplitN(text("pk", "S"), "#", 3)
+			body, err = sealer.Seal(t.Context(), sc, seal.Place{Store: seal.Table, Kind: part[1], Parent: part[2], ID: text("sk", "S")}, body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			attributes["b"] = map[string]any{"B": base64.StdEncoding.EncodeToString(body)}
+		}
+	}
+	event, err := json.Marshal(e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return event
+}
+
 // largest delivers 6 MB, which is what Lambda hands on at most; that it fits into the
 // function's memory is checked when the test ends.
 func largest(t *testing.T, bootstrap string) {
@@ -279,11 +320,14 @@ func largest(t *testing.T, bootstrap string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	b := strings.Replace(string(body), `"Frederick and Carroll County."`, string(long), 1)
+	rec := strings.Replace(string(stored), base64.StdEncoding.EncodeToString(body), base64.StdEncoding.EncodeToString([]byte(b)), 1)
+	if err := json.Unmarshal(r.sealed(t, []byte(`{"Records":[`+rec+`]}`)), &event); err != nil {
+		t.Fatal(err)
+	}
 	var batch []json.RawMessage
 	for size := 0; size < 6_000_000-8_000; size += len(batch[0]) {
-		b := strings.Replace(string(body), `"Frederick and Carroll County."`, string(long), 1)
-		rec := strings.Replace(string(stored), base64.StdEncoding.EncodeToString(body), base64.StdEncoding.EncodeToString([]byte(b)), 1)
-		rec = strings.Replace(rec, number(t, stored), fmt.Sprint(20_000_000+len(batch)), 1)
+		rec := strings.Replace(string(event.Records[0]), number(t, stored), fmt.Sprint(20_000_000+len(batch)), 1)
 		batch = append(batch, json.RawMessage(rec))
 	}
 	for range 3 {
@@ -295,7 +339,7 @@ func largest(t *testing.T, bootstrap string) {
 // samples are the events that are shipped: of a turn that is not in this table.
 func samples(t *testing.T, bootstrap string) {
 	r := newRig(t, bootstrap)
-	if body := r.invoke(t, sample(t, "rollup-stream")); string(body) != `{"batchItemFailures":[]}` {
+	if body := r.invoke(t, r.sealed(t, sample(t, "rollup-stream"))); string(body) != `{"batchItemFailures":[]}` {
 		t.Errorf("it answers %s", body)
 	}
 	if open := r.noted(t, sc); len(open) != 1 {

@@ -26,6 +26,7 @@ type Parts struct {
 
 // Chat serves the chat function, and gives a widget the token it chats with.
 func Chat(p *Parts) http.Handler {
+	p.mustSeal()
 	return auth.Handler(p.Gate, chatRoutes(p))
 }
 
@@ -34,7 +35,16 @@ func TenantAdmin(p *Parts) http.Handler { return auth.Handler(p.Gate, p.Admin.Ro
 
 // All serves every function in one process, with health and demo pages.
 func All(p *Parts) http.Handler {
+	p.mustSeal()
 	return auth.Handler(p.Gate, Routes(p))
+}
+
+// mustSeal ends a process whose wiring forgot to say how the table keeps bodies,
+// before it serves anybody.
+func (p *Parts) mustSeal() {
+	if !p.Chat.Table.Decided() {
+		panic("app: the table has no sealer")
+	}
 }
 
 // Routes lists every route of every function, for the tests of policy.

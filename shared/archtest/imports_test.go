@@ -113,7 +113,7 @@ func TestDriversAreWiredInOnePlace(t *testing.T) {
 			}
 		}
 	}
-	if found < 6 {
+	if found < 9 {
 		t.Errorf("control: %d drivers", found)
 	}
 }
@@ -177,6 +177,7 @@ var banned = []struct {
 	{"shared/tenant/auth", "ForWork", []string{"shared/tenant", "shared/app"}, true, "it mints a scope without a credential"},
 	{"shared/tenant/internal/scope", "Mint", []string{"shared/tenant"}, false, "it mints a scope"},
 	{"shared/tenant/internal/scope", "Directory", []string{"shared/tenant/auth", "shared/tenant/internal"}, false, "it opens the directory"},
+	{"shared/seal", "Unsealed", []string{"shared/table", "shared/session/memsession", "shared/app/aws/internal/account"}, true, "it keeps bytes in the clear"},
 	{"net/http", "DefaultClient", nil, true, "it has no timeout and no guard against private addresses"},
 	{"net/http", "Get", nil, true, "it uses the default client"},
 	{"net/http", "Post", nil, true, "it uses the default client"},

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"switchboard/shared/model"
+	"switchboard/shared/seal"
 	"switchboard/shared/search"
 	"switchboard/shared/session"
 	"switchboard/shared/table"
@@ -23,8 +24,9 @@ func TestStoresTakeAScope(t *testing.T) {
 		typ     reflect.Type
 		methods int // at least, as a control
 	}{
-		{reflect.TypeFor[*table.Table](), 4}, {reflect.TypeFor[*search.Index](), 3},
+		{reflect.TypeFor[*table.Table](), 5}, {reflect.TypeFor[*search.Index](), 3},
 		{reflect.TypeFor[*session.Session](), 2}, {reflect.TypeFor[*model.Models](), 1},
+		{reflect.TypeFor[*seal.Sealer](), 5},
 	} {
 		n := 0
 		for m := range store.typ.Methods() {

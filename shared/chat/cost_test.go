@@ -21,6 +21,8 @@ import (
 	"switchboard/shared/company"
 	"switchboard/shared/knowledge"
 	"switchboard/shared/model"
+	"switchboard/shared/seal"
+	"switchboard/shared/seal/sealtest"
 	"switchboard/shared/search"
 	"switchboard/shared/search/memsearch"
 	"switchboard/shared/search/searchtest"
@@ -93,7 +95,8 @@ type house struct {
 	table, session, search *meter
 }
 
-func build(t *testing.T, data *table.Table, rdb *redis.Client) *house {
+// build makes a house of which everything is sealed that leaves the process.
+func build(t *testing.T, data *table.Table, rdb *redis.Client, sealer *seal.Sealer) *house {
 	t.Helper()
 	h := &house{model: &clocked{}, table: &meter{delay: latency}, session: &meter{delay: latency}, search: &meter{delay: latency}}
 	file := func(s string) *fstest.MapFile { return &fstest.MapFile{Data: []byte(s)} }
@@ -116,7 +119,7 @@ func build(t *testing.T, data *table.Table, rdb *redis.Client) *house {
 	rdb.AddHook(h.session)
 	h.Service = &chat.Service{
 		Companies: companies, Prices: prices, Process: chat.NewProcess(), Alone: true,
-		Table: tabletest.Observe(data, h.table.before), Session: redissession.Open(rdb),
+		Table: tabletest.Observe(data, h.table.before), Session: redissession.Open(rdb, sealer),
 		Search: searchtest.Observe(index, h.search.before),
 		Models: model.New(map[string]model.Model{"openai": h.model}, model.Ref{Provider: "openai", Name: "gpt-5-mini"}, nil),
 	}
@@ -160,7 +163,8 @@ func TestRoundTrips(t *testing.T) {
 		defer data.Close()
 		rdb, stop := pipedRedis()
 		defer stop()
-		h := build(t, data, rdb)
+		sealer := sealtest.New(t)
+		h := build(t, data.SealedBy(sealer), rdb, sealer)
 		defer h.Session.Close()
 		conv := ""
 		for i := range 40 {
@@ -200,7 +204,8 @@ func TestDynamoDBUnits(t *testing.T) {
 	t.Parallel()
 	client, name := dynamo(t)
 	var units, reads, requests float64
-	data, err := dynamotable.Open(dynamotable.Config{Client: client, Table: name, CursorKey: make([]byte, 32),
+	sealer := sealtest.New(t)
+	data, err := dynamotable.Open(dynamotable.Config{Client: client, Table: name, CursorKey: make([]byte, 32), Sealer: sealer,
 		Capacity: func(op string, u float64, write bool) {
 			requests++
 			if write {
@@ -214,7 +219,7 @@ func TestDynamoDBUnits(t *testing.T) {
 	}
 	rdb, stop := pipedRedis()
 	defer stop()
-	h := build(t, data, rdb)
+	h := build(t, data, rdb, sealer)
 	defer h.Session.Close()
 	h.table.delay, h.session.delay, h.search.delay = 0, 0, 0
 	conv := h.turn(t, "", "key-0")

@@ -13,6 +13,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"switchboard/shared/chat"
+	"switchboard/shared/seal/sealtest"
 	"switchboard/shared/table"
 	"switchboard/shared/table/sqlitetable"
 	"switchboard/shared/table/tabletest"
@@ -34,6 +35,7 @@ func inACrowd(t *testing.T, test func(*testing.T, crowd)) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		data = data.SealedBy(sealtest.New(t))
 		defer data.Close()
 		test(t, crowd{data})
 		synctest.Wait()
@@ -45,7 +47,7 @@ func inACrowd(t *testing.T, test func(*testing.T, crowd)) {
 func (c crowd) process(t *testing.T, before func(method string)) *house {
 	t.Helper()
 	rdb, stop := pipedRedis()
-	h := build(t, c.data, rdb)
+	h := build(t, c.data, rdb, sealtest.New(t))
 	h.Alone, h.table.delay, h.session.delay, h.search.delay = false, 0, 0, 0
 	h.Session.Close()
 	stop()

@@ -7,6 +7,10 @@
 // nothing. Everything here can be made again from the table, so every failure is a
 // miss, a failing store is left alone for a second at a time, and no call waits
 // longer than its short timeout.
+//
+// A window that leaves the process is sealed as one value under the tenant's own
+// key, bound to tenant and conversation: a store that answers with another's window,
+// or with another call's answer, is found out, and what it said is a miss.
 package session
 
 import (
@@ -17,6 +21,7 @@ import (
 	"time"
 
 	"switchboard/shared/problem"
+	"switchboard/shared/seal"
 	"switchboard/shared/session/internal/driver"
 	"switchboard/shared/tenant"
 )
@@ -37,8 +42,9 @@ var ErrResting = errors.New("session: the store failed a moment ago")
 
 // Session keeps windows. A nil *Session is one that is always empty.
 type Session struct {
-	d     driver.Driver
-	until atomic.Int64 // unix nanoseconds until which d is not asked
+	d      driver.Driver
+	sealer *seal.Sealer
+	until  atomic.Int64 // unix nanoseconds until which d is not asked
 
 	mu       sync.Mutex
 	doubtful map[window]bool // windows that may lack a turn
@@ -50,9 +56,11 @@ type window struct {
 	conversation string
 }
 
-// New returns a Session over a driver, which [Session.Close] closes.
-func New(d driver.Driver) *Session {
-	return &Session{d: d, doubtful: make(map[window]bool)}
+// New returns a Session over a driver, which [Session.Close] closes. Windows are
+// sealed by the sealer, which is the caller's; a driver that keeps them in the
+// process has [seal.Unsealed].
+func New(d driver.Driver, sealer *seal.Sealer) *Session {
+	return &Session{d: d, sealer: sealer, doubtful: make(map[window]bool)}
 }
 
 // Take returns the entries of a conversation's last turns, oldest first, and takes
@@ -81,7 +89,7 @@ func (s *Session) Take(ctx context.Context, sc tenant.Scope, conversation string
 		s.trust(w) // what was in doubt is gone now
 		return nil, nil
 	}
-	return entries, nil
+	return s.open(ctx, sc, w, entries)
 }
 
 // Put makes the window these entries, oldest first, at the end of a turn; they are
@@ -98,9 +106,13 @@ func (s *Session) Put(ctx context.Context, sc tenant.Scope, conversation string,
 	if len(entries) > MaxTurns {
 		entries = entries[len(entries)-MaxTurns:]
 	}
-	err := s.call(ctx, func(ctx context.Context) error { return s.d.Put(ctx, sc, conversation, entries) })
+	w := window{sc.Project(), conversation}
+	entries, err := s.seal(ctx, sc, w, entries)
+	if err == nil {
+		err = s.call(ctx, func(ctx context.Context) error { return s.d.Put(ctx, sc, conversation, entries) })
+	}
 	if err != nil {
-		s.doubt(window{sc.Project(), conversation})
+		s.doubt(w)
 	}
 	return err
 }
@@ -161,4 +173,6 @@ func (s *Session) Close() error {
 
 // Decorate returns s over the driver that wrap makes of its own. The parameter's
 // type can be named by the packages below this one alone: it is for sessiontest.
-func Decorate(s *Session, wrap func(driver.Driver) driver.Driver) *Session { return New(wrap(s.d)) }
+func Decorate(s *Session, wrap func(driver.Driver) driver.Driver) *Session {
+	return New(wrap(s.d), s.sealer)
+}

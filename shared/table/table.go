@@ -10,6 +10,11 @@
 // conversation's turns are read with one query. A write of several operations is
 // atomic. Conditions carry the item that was read ([Replace], [Delete]), so a
 // writer cannot overwrite what it has not seen, nor what took its place.
+//
+// Bodies are sealed under the tenant's own key and bound to the item's whole key
+// ([Table.SealedBy]); a body that was written for another item or tenant does not
+// open. Keys, versions, tokens, expiries and counters are in the clear: a store
+// orders, compares and adds by them.
 package table
 
 import (
@@ -21,6 +26,7 @@ import (
 	"unicode/utf8"
 
 	"switchboard/shared/problem"
+	"switchboard/shared/seal"
 	"switchboard/shared/table/internal/driver"
 	"switchboard/shared/tenant"
 )
@@ -41,7 +47,7 @@ type (
 // Limits of every driver. DynamoDB's item limit is 400 KB in all, its
 // transactions hold 100 operations and 4 MB.
 const (
-	MaxBody   = 350_000   // bytes of an item's body
+	MaxBody   = 350_000   // bytes of an item's body, before it is sealed
 	MaxWrite  = 3_000_000 // bytes of all bodies of one write
 	MaxParent = 1024      // bytes
 	MaxID     = 512       // bytes
@@ -53,16 +59,19 @@ const (
 type Table struct {
 	d       driver.Driver
 	cursors cursors
+	sealer  *seal.Sealer
+	decided bool // that sealer is the one
 }
 
 // New returns a Table over d. key (32 bytes) seals cursors; all processes that
-// serve the same clients need the same one.
+// serve the same clients need the same one. Bodies are in the clear until
+// [Table.SealedBy] says otherwise.
 func New(d driver.Driver, key []byte) (*Table, error) {
 	c, err := newCursors(key)
 	if err != nil {
 		return nil, err
 	}
-	return &Table{d, c}, nil
+	return &Table{d: d, cursors: c, sealer: seal.Unsealed()}, nil
 }
 
 // Op is one operation of a [Table.Write].
@@ -126,7 +135,10 @@ func (t *Table) Get(ctx context.Context, sc tenant.Scope, key Key) (Item, error)
 		return Item{}, err
 	}
 	it, err := t.d.Get(ctx, sc, key)
-	return it, classify(op, err)
+	if err != nil {
+		return Item{}, classify(op, err)
+	}
+	return t.open(ctx, sc, it)
 }
 
 // Write applies all operations or none. If a condition does not hold the error
@@ -160,9 +172,18 @@ func (t *Table) Write(ctx context.Context, sc tenant.Scope, ops ...Op) error {
 		dops[i] = o.op
 		dops[i].Token = token
 	}
+	if err := t.seal(ctx, sc, dops); err != nil {
+		return err
+	}
 	err := t.d.Write(ctx, sc, dops)
-	if c, ok := errors.AsType[*Conflict](err); ok && c.Current.Token == token {
-		return nil // ours: the first try landed and only its answer was lost
+	if c, ok := errors.AsType[*Conflict](err); ok {
+		if c.Current.Token == token {
+			return nil // ours: the first try landed and only its answer was lost
+		}
+		var unread error
+		if c.Current, unread = t.open(ctx, sc, c.Current); unread != nil {
+			return unread
+		}
 	}
 	return classify(op, err)
 }
@@ -236,10 +257,16 @@ func (t *Table) List(ctx context.Context, sc tenant.Scope, q Query) (Page, error
 	if err != nil {
 		return Page{}, classify(op, err)
 	}
-	if len(items) <= limit {
+	last := len(items) <= limit
+	items = items[:min(len(items), limit)]
+	for i := range items {
+		if items[i], err = t.open(ctx, sc, items[i]); err != nil {
+			return Page{}, err
+		}
+	}
+	if last {
 		return Page{Items: items}, nil
 	}
-	items = items[:limit]
 	return Page{items, t.cursors.seal(sc, q, items[limit-1].Key.ID)}, nil
 }
 
@@ -253,7 +280,15 @@ func (t *Table) Changes(ctx context.Context, sc tenant.Scope, after string, limi
 		return nil, "", err
 	}
 	cs, next, err := t.d.Changes(ctx, sc, after, max(1, min(limit, MaxPage)))
-	return cs, next, classify(op, err)
+	if err != nil {
+		return nil, "", classify(op, err)
+	}
+	for i := range cs {
+		if cs[i], err = t.OpenChange(ctx, sc, cs[i]); err != nil {
+			return nil, "", err
+		}
+	}
+	return cs, next, nil
 }
 
 // Close releases what the driver holds.
@@ -310,5 +345,7 @@ func newToken() string {
 // Decorate returns t over the driver that wrap makes of its own. The parameter's
 // type can be named by the packages below this one alone: it is for tabletest.
 func Decorate(t *Table, wrap func(driver.Driver) driver.Driver) *Table {
-	return &Table{wrap(t.d), t.cursors}
+	d := *t
+	d.d = wrap(t.d)
+	return &d
 }

@@ -23,6 +23,7 @@ import (
 	"switchboard/shared/chat"
 	"switchboard/shared/company"
 	"switchboard/shared/knowledge"
+	"switchboard/shared/seal"
 	"switchboard/shared/search"
 	"switchboard/shared/search/memsearch"
 	"switchboard/shared/session"
@@ -33,16 +34,18 @@ import (
 	"switchboard/shared/usage"
 )
 
-// Open reads the environment of the chat function: SWITCHBOARD_TABLE and
-// SWITCHBOARD_DIRECTORY_TABLE (names of DynamoDB tables), SWITCHBOARD_MASTER_KEY (at
-// least 32 characters), REDIS_URL (none: windows are read from the table), the models'
-// keys, and the AWS SDK's own variables.
+// Open reads the environment of the chat function: SWITCHBOARD_TABLE,
+// SWITCHBOARD_DIRECTORY_TABLE and SWITCHBOARD_KEYS_TABLE (names of DynamoDB tables),
+// SWITCHBOARD_KMS_KEY (the ARN of the key that wraps the tenants' keys; none:
+// [account.Sealer] wraps them under the master key), SWITCHBOARD_MASTER_KEY (at least
+// 32 characters), REDIS_URL (none: windows are read from the table), the models' keys,
+// and what account.Config reads.
 func Open(context.Context) (*app.Parts, error) {
 	o, err := open()
 	if err != nil {
 		return nil, err
 	}
-	window, err := openSession(os.Getenv("REDIS_URL"))
+	window, err := openSession(os.Getenv("REDIS_URL"), o.sealer)
 	if err != nil {
 		return nil, err
 	}
@@ -63,8 +66,8 @@ func Open(context.Context) (*app.Parts, error) {
 	}, nil
 }
 
-// OpenAdmin reads the environment of the operator's function: the tables and the
-// master key.
+// OpenAdmin reads the environment of the operator's function: the tables and the keys
+// of them.
 func OpenAdmin(context.Context) (*app.Parts, error) {
 	o, err := open()
 	if err != nil {
@@ -83,6 +86,7 @@ type opened struct {
 	data      *table.Table
 	directory *auth.Directory
 	companies *company.Catalog
+	sealer    *seal.Sealer
 }
 
 func (o *opened) gate() *auth.Gate {
@@ -100,21 +104,25 @@ func open() (*opened, error) {
 		return nil, err
 	}
 	client := dynamodb.NewFromConfig(cfg)
-	data, err := account.Table(client, "SWITCHBOARD_TABLE", cursors)
+	sealer, err := account.Sealer(cfg, client, master)
 	if err != nil {
 		return nil, err
 	}
-	credentials, err := account.Table(client, "SWITCHBOARD_DIRECTORY_TABLE", cursors)
+	data, err := account.Table(client, "SWITCHBOARD_TABLE", cursors, sealer)
+	if err != nil {
+		return nil, err
+	}
+	credentials, err := account.Table(client, "SWITCHBOARD_DIRECTORY_TABLE", cursors, sealer)
 	if err != nil {
 		return nil, err
 	}
 	directory, err := auth.NewDirectory(credentials, master)
-	return &opened{cfg, data, directory, company.Open(integrations.FS)}, err
+	return &opened{cfg, data, directory, company.Open(integrations.FS), sealer}, err
 }
 
 // openSession returns nil, which is a session without a window, where there is no
 // Redis.
-func openSession(url string) (*session.Session, error) {
+func openSession(url string, sealer *seal.Sealer) (*session.Session, error) {
 	if url == "" {
 		return nil, nil
 	}
@@ -122,7 +130,7 @@ func openSession(url string) (*session.Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	return redissession.Open(redis.NewClient(o)), nil
+	return redissession.Open(redis.NewClient(o), sealer), nil
 }
 
 // shippedKnowledge searches the articles that are in this binary.

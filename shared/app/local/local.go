@@ -1,5 +1,5 @@
-// Package local wires the functions to embedded stores: SQLite files, an
-// sessions in memory, no cloud account.
+// Package local wires the functions to embedded stores: SQLite files, sessions in
+// memory, keys in files; no cloud account.
 //
 // functions/switchboard and tests import it. Its one promise: everything that has
 // to last is under one directory that one process owns, and whatever else is used
@@ -28,6 +28,7 @@ import (
 	"switchboard/shared/company"
 	"switchboard/shared/knowledge"
 	"switchboard/shared/model"
+	"switchboard/shared/seal"
 	"switchboard/shared/search"
 	"switchboard/shared/search/sqlitesearch"
 	"switchboard/shared/session"
@@ -56,6 +57,7 @@ type Local struct {
 	Audit     *audit.Log
 	Companies []company.Company
 
+	sealer  *seal.Sealer
 	table   *table.Table
 	search  *search.Index
 	session *session.Session
@@ -82,6 +84,9 @@ func Open(ctx context.Context, o Options) (_ *Local, err error) {
 	}
 	master, err := l.openData(o.Data)
 	if err != nil {
+		return nil, err
+	}
+	if err = l.openKeys(ctx, o.Data, master); err != nil {
 		return nil, err
 	}
 	if err = l.openStores(o, master); err != nil {
@@ -149,6 +154,9 @@ func OpenDirectory(data string) (*auth.Directory, func() error, error) {
 	l := &Local{stop: func() {}}
 	master, err := l.openData(data)
 	if err == nil {
+		err = l.openKeys(context.Background(), data, master)
+	}
+	if err == nil {
 		err = l.openDirectory(data, master)
 	}
 	if err != nil {
@@ -171,7 +179,7 @@ func (l *Local) openDirectory(data string, master []byte) error {
 		return err
 	}
 	l.closers = append(l.closers, t.Close)
-	l.Directory, err = auth.NewDirectory(t, master)
+	l.Directory, err = auth.NewDirectory(t.SealedBy(l.sealer), master)
 	return err
 }
 
@@ -200,9 +208,11 @@ func (l *Local) openStores(o Options, master []byte) error {
 	if err := os.MkdirAll(tenants, 0o700); err != nil {
 		return err
 	}
-	if l.table, err = sqlitetable.Open(tenants, cursors, nil); err != nil {
+	items, err := sqlitetable.Open(tenants, cursors, nil)
+	if err != nil {
 		return err
 	}
+	l.table = items.SealedBy(l.sealer)
 	l.closers = append(l.closers, l.table.Close)
 	if err := l.openDirectory(o.Data, master); err != nil {
 		return err
@@ -211,7 +221,7 @@ func (l *Local) openStores(o Options, master []byte) error {
 		return err
 	}
 	l.closers = append(l.closers, l.search.Close)
-	if l.session, err = openSession(o.Getenv("REDIS_URL")); err != nil {
+	if l.session, err = openSession(o.Getenv("REDIS_URL"), l.sealer); err != nil {
 		return err
 	}
 	l.closers = append(l.closers, l.session.Close)

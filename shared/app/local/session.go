@@ -3,6 +3,7 @@ package local
 import (
 	"github.com/redis/go-redis/v9"
 
+	"switchboard/shared/seal"
 	"switchboard/shared/session"
 	"switchboard/shared/session/memsession"
 	"switchboard/shared/session/redissession"
@@ -10,7 +11,7 @@ import (
 
 // openSession keeps windows in the Redis that url names, or, where it names none, in
 // this process.
-func openSession(url string) (*session.Session, error) {
+func openSession(url string, sealer *seal.Sealer) (*session.Session, error) {
 	if url == "" {
 		return memsession.New(0), nil
 	}
@@ -18,5 +19,5 @@ func openSession(url string) (*session.Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	return redissession.Open(redis.NewClient(o)), nil
+	return redissession.Open(redis.NewClient(o), sealer), nil
 }

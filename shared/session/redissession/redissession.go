@@ -1,7 +1,8 @@
 // Package redissession keeps windows in Redis.
 //
 // Only shared/app and tests import it. Its one promise: a key begins with the
-// tenant's id, so no two tenants share one.
+// tenant's id, so no two tenants share one, and a connection on which a call timed
+// out or was cancelled is closed, so no answer that comes late is another call's.
 package redissession
 
 import (
@@ -14,16 +15,18 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/maintnotifications"
 
+	"switchboard/shared/seal"
 	"switchboard/shared/session"
 	"switchboard/shared/session/internal/driver"
 	"switchboard/shared/tenant"
 )
 
 // Open returns a Session over the client, which its Close closes. What go-redis has to
-// say, by a logger that is one for the process, goes to slog from then on.
-func Open(rdb redis.UniversalClient) *session.Session {
+// say, by a logger that is one for the process, goes to slog from then on. Windows are
+// sealed by the sealer, which is the caller's.
+func Open(rdb redis.UniversalClient, sealer *seal.Sealer) *session.Session {
 	redis.SetLogger(log{})
-	return session.New(&store{rdb})
+	return session.New(&store{rdb}, sealer)
 }
 
 // log speaks when a connection fails; the session reports that too, for its tenant.

@@ -12,18 +12,20 @@ import (
 	"github.com/alicebob/miniredis/v2"
 	"github.com/redis/go-redis/v9"
 
+	"switchboard/shared/seal"
+	"switchboard/shared/seal/sealtest"
 	"switchboard/shared/session"
 	"switchboard/shared/session/redissession"
 	"switchboard/shared/session/sessiontest"
 	"switchboard/shared/tenant/tenanttest"
 )
 
-func open(t *testing.T, url string) *session.Session {
+func open(t *testing.T, url string, sealer *seal.Sealer) *session.Session {
 	o, err := redissession.Options(url)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := redissession.Open(redis.NewClient(o))
+	s := redissession.Open(redis.NewClient(o), sealer)
 	t.Cleanup(func() { s.Close() })
 	return s
 }
@@ -39,7 +41,8 @@ func TestConformance(t *testing.T) {
 	for name, url := range servers {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			sessiontest.Run(t, func(t *testing.T) *session.Session { return open(t, url) })
+			sealer := sealtest.New(t)
+			sessiontest.Run(t, func(t *testing.T) *session.Session { return open(t, url, sealer) })
 		})
 	}
 }
@@ -48,7 +51,7 @@ func TestConformance(t *testing.T) {
 func TestKeysBeginWithTheTenant(t *testing.T) {
 	t.Parallel()
 	m := miniredis.RunT(t)
-	s := open(t, "redis://"+m.Addr())
+	s := open(t, "redis://"+m.Addr(), sealtest.New(t))
 	sessiontest.Put(t, s, tenanttest.Scope("abc"), "c", "x")
 	keys := m.Keys()
 	if len(keys) != 1 || !strings.HasPrefix(keys[0], "abc#") || m.TTL(keys[0]) <= 0 {
@@ -68,7 +71,7 @@ func TestADeadRedisIsDialledOnce(t *testing.T) {
 		dials.Add(1)
 		return nil, fmt.Errorf("refused")
 	}
-	s := redissession.Open(redis.NewClient(o))
+	s := redissession.Open(redis.NewClient(o), sealtest.New(t))
 	defer s.Close()
 	for range 20 {
 		if _, err := s.Take(t.Context(), tenanttest.Scope("abc"), "c"); err == nil {

@@ -12,7 +12,7 @@
 //	pk  S  driver.Partition: <project>#<kind>#<parent>; the IAM condition
 //	       dynamodb:LeadingKeys holds on it
 //	sk  S  the ID
-//	b   B  the body; absent when only Add has written the item
+//	b   B  the body, sealed; absent when only Add has written the item
 //	v   N  the version
 //	e   N  epoch second of expiry, the table's TTL attribute; absent = never
 //	t   S  token of the write that made this version
@@ -33,6 +33,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodbstreams"
 
 	"switchboard/shared/problem"
+	"switchboard/shared/seal"
 	"switchboard/shared/table"
 	"switchboard/shared/table/internal/driver"
 	"switchboard/shared/tenant"
@@ -64,6 +65,9 @@ type Config struct {
 	Table     string  // the table's name; see [CreateTable] for its shape
 	CursorKey []byte  // 32 bytes; see table.New
 
+	// Sealer seals bodies; there is no default.
+	Sealer *seal.Sealer
+
 	// Credentials, if set, vends the credentials that calls for a scope are
 	// signed with, so that AWS itself refuses another tenant's keys. It is called
 	// for every request and must answer from memory (aws.CredentialsCache).
@@ -76,10 +80,14 @@ type Config struct {
 // Open returns a Table over the configured DynamoDB table, which must exist.
 func Open(cfg Config) (*table.Table, error) {
 	const op = "dynamotable.Open"
-	if cfg.Client == nil || cfg.Table == "" {
-		return nil, problem.New(problem.Internal, op, "a client and a table are needed")
+	if cfg.Client == nil || cfg.Table == "" || cfg.Sealer == nil {
+		return nil, problem.New(problem.Internal, op, "a client, a table and a sealer are needed")
 	}
-	return table.New(&store{cfg: cfg, retryer: newRetryer(), now: time.Now}, cfg.CursorKey)
+	t, err := table.New(&store{cfg: cfg, retryer: newRetryer(), now: time.Now}, cfg.CursorKey)
+	if err != nil {
+		return nil, err
+	}
+	return t.SealedBy(cfg.Sealer), nil
 }
 
 // store implements driver.Driver.

@@ -14,6 +14,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodbstreams"
 
+	"switchboard/shared/seal"
+	"switchboard/shared/seal/sealtest"
 	"switchboard/shared/table"
 	"switchboard/shared/table/dynamotable"
 	"switchboard/shared/table/dynamotable/dynamotest"
@@ -29,6 +31,16 @@ func TestConformance(t *testing.T) {
 	}, tabletest.Options{Fast: true})
 }
 
+// TestConformanceSealed runs it with bodies sealed, as they are in production.
+func TestConformanceSealed(t *testing.T) {
+	t.Parallel()
+	sealer := sealtest.New(t)
+	tabletest.RunWith(t, func(t *testing.T) *table.Table {
+		endpoint, _ := dynamotest.Start(t)
+		return open(t, endpoint, "sealed", func(c *dynamotable.Config) { c.Sealer = sealer })
+	}, tabletest.Options{Fast: true})
+}
+
 // TestDynamoDBLocal runs the suite against DynamoDB Local, which is the judge.
 func TestDynamoDBLocal(t *testing.T) {
 	t.Parallel()
@@ -36,8 +48,9 @@ func TestDynamoDBLocal(t *testing.T) {
 	if endpoint == "" {
 		t.Skip("SWITCHBOARD_DYNAMODB_ENDPOINT is not set; `make verify` starts DynamoDB Local and sets it")
 	}
+	sealer := sealtest.New(t)
 	tabletest.RunWith(t, func(t *testing.T) *table.Table {
-		return open(t, endpoint, uniqueName(), nil)
+		return open(t, endpoint, uniqueName(), func(c *dynamotable.Config) { c.Sealer = sealer })
 	}, tabletest.Options{Fast: true, FeedLag: 30 * time.Second})
 }
 
@@ -65,7 +78,7 @@ func open(t *testing.T, endpoint, name string, change func(*dynamotable.Config))
 	if err := dynamotable.CreateTable(t.Context(), client, name); err != nil {
 		t.Fatal(err)
 	}
-	cfg := dynamotable.Config{Client: client, Streams: streams, Table: name, CursorKey: bytes.Repeat([]byte{7}, 32)}
+	cfg := dynamotable.Config{Client: client, Streams: streams, Table: name, CursorKey: bytes.Repeat([]byte{7}, 32), Sealer: seal.Unsealed()}
 	if change != nil {
 		change(&cfg)
 	}

@@ -25,8 +25,9 @@ func Owner(r events.DynamoDBEventRecord) (tenant.ID, error) {
 	return id, nil
 }
 
-// Decode returns the change that a record tells of, as Changes would. A record of
-// another tenant's item, or of what is no item of this package's, is an error.
+// Decode returns the change that a record tells of, as the driver's Changes would: its
+// body is sealed still, see [table.Table.OpenChange]. A record of another tenant's
+// item, or of what is no item of this package's, is an error.
 func Decode(sc tenant.Scope, r events.DynamoDBEventRecord) (table.Change, error) {
 	if err := sc.Check("dynamotable.Decode"); err != nil {
 		return table.Change{}, err

@@ -32,8 +32,13 @@ type Directory struct {
 	idkeys []byte // what identity keys are derived from
 }
 
-// NewDirectory keeps credentials in t, hashed under a key derived from master.
+// NewDirectory keeps credentials in t, hashed under a key derived from master, and
+// sealed by t under the directory's own key. A table of which nobody said how it
+// keeps bodies is refused.
 func NewDirectory(t *table.Table, master []byte) (*Directory, error) {
+	if !t.Decided() {
+		return nil, problem.New(problem.Internal, "auth.NewDirectory", "the directory's table has no sealer")
+	}
 	h, err := newHasher(master)
 	if err != nil {
 		return nil, err

@@ -14,6 +14,7 @@ import (
 	"sync"
 	"testing"
 
+	"switchboard/shared/seal/sealtest"
 	"switchboard/shared/table/sqlitetable"
 	"switchboard/shared/tenant"
 	"switchboard/shared/tenant/auth"
@@ -87,7 +88,7 @@ func newSite(t testing.TB, sites auth.Sites, w auth.Witness, routes ...auth.Rout
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { tbl.Close() })
-	dir, err := auth.NewDirectory(tbl, master)
+	dir, err := auth.NewDirectory(tbl.SealedBy(sealtest.New(t)), master)
 	if err != nil {
 		t.Fatal(err)
 	}

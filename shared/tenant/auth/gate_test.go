@@ -16,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
+	"switchboard/shared/seal/sealtest"
 	"switchboard/shared/table/dynamotable"
 	"switchboard/shared/table/dynamotable/dynamotest"
 	"switchboard/shared/tenant"
@@ -260,7 +261,7 @@ func remote(t *testing.T) (*door, *dynamotest.Server) {
 	if err := dynamotable.CreateTable(t.Context(), client, "directory"); err != nil {
 		t.Fatal(err)
 	}
-	tbl, err := dynamotable.Open(dynamotable.Config{Client: client, Table: "directory", CursorKey: make([]byte, 32)})
+	tbl, err := dynamotable.Open(dynamotable.Config{Client: client, Table: "directory", CursorKey: make([]byte, 32), Sealer: sealtest.New(t)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -31,7 +31,8 @@
 // # What it costs
 //
 // The mapping waits for a minute's records. A turn reserved and stored within one
-// batch costs nothing. The two records of a turn can be in different shards; then
+// batch costs nothing but, once a tenant and process, the tenant's key: a read of its
+// ring each half minute of use and a call of KMS each four. The two records of a turn can be in different shards; then
 // the turn's item is looked for: one read. Only turns that are still running are
 // written down, all of a tenant in one write a batch. A record of the note itself
 // does not come here: the mapping's filter leaves out its ID (chat.NoteID).
@@ -41,8 +42,8 @@
 //
 // # What fails
 //
-// A store that does not answer fails the records of the tenants it did not answer
-// for; they come again, with those behind them. A record that cannot be read comes
+// A store, or a provider of keys, that does not answer fails the records of the
+// tenants it did not answer for; they come again, with those behind them. A record that cannot be read comes
 // again until the mapping gives it up to its dead-letter queue; those behind it were
 // taken each time.
 package rollup
@@ -64,6 +65,7 @@ import (
 	"switchboard/shared/app/aws/internal/account"
 	"switchboard/shared/chat"
 	"switchboard/shared/company"
+	"switchboard/shared/seal"
 	"switchboard/shared/table"
 	"switchboard/shared/table/dynamotable"
 	"switchboard/shared/tenant"
@@ -76,8 +78,9 @@ type Rollup struct {
 	tenants []tenant.ID // whose notes are looked at
 }
 
-// Open reads the environment: SWITCHBOARD_TABLE (name of a DynamoDB table) and
-// what account.Config reads. The master key is not among it.
+// Open reads the environment: SWITCHBOARD_TABLE and SWITCHBOARD_KEYS_TABLE (names of
+// DynamoDB tables), SWITCHBOARD_KMS_KEY or, where there is none,
+// SWITCHBOARD_MASTER_KEY, as [account.Sealer] says, and what account.Config reads.
 func Open(context.Context) (*Rollup, error) {
 	cfg, err := account.Config(os.Getenv)
 	if err != nil {
@@ -85,7 +88,12 @@ func Open(context.Context) (*Rollup, error) {
 	}
 	cursors := make([]byte, 32) // no cursor leaves this process
 	rand.Read(cursors)
-	data, err := account.Table(dynamodb.NewFromConfig(cfg), "SWITCHBOARD_TABLE", cursors)
+	client := dynamodb.NewFromConfig(cfg)
+	sealer, err := account.Sealer(cfg, client, []byte(os.Getenv("SWITCHBOARD_MASTER_KEY")))
+	if err != nil {
+		return nil, err
+	}
+	data, err := account.Table(client, "SWITCHBOARD_TABLE", cursors, sealer)
 	if err != nil {
 		return nil, err
 	}
@@ -110,7 +118,7 @@ type part struct {
 
 // Records takes a batch of the stream. A tenant whose part fails fails alone.
 func (r *Rollup) Records(ctx context.Context, records []events.DynamoDBEventRecord) map[string]error {
-	parts, failed := split(records)
+	parts, failed := r.split(ctx, records)
 	var mu sync.Mutex
 	var g errgroup.Group
 	g.SetLimit(atOnce)
@@ -128,8 +136,8 @@ func (r *Rollup) Records(ctx context.Context, records []events.DynamoDBEventReco
 	return failed
 }
 
-// split sorts a batch by tenant, and says what of it is no tenant's.
-func split(records []events.DynamoDBEventRecord) (map[tenant.ID]*part, map[string]error) {
+// split sorts a batch by tenant, and says what of it is no tenant's or does not open.
+func (r *Rollup) split(ctx context.Context, records []events.DynamoDBEventRecord) (map[tenant.ID]*part, map[string]error) {
 	parts, failed := make(map[tenant.ID]*part), make(map[string]error)
 	for _, rec := range records {
 		number := rec.Change.SequenceNumber
@@ -139,6 +147,12 @@ func split(records []events.DynamoDBEventRecord) (map[tenant.ID]*part, map[strin
 			continue
 		}
 		c, err := dynamotable.Decode(work(id), rec)
+		if err == nil {
+			c, err = r.turns.Table.OpenChange(ctx, work(id), c)
+		}
+		if errors.Is(err, seal.ErrShredded) {
+			continue // a tenant who is gone has no turns to close, and holds up nobody's shard
+		}
 		if err != nil {
 			failed[number] = err
 			continue

@@ -2,6 +2,7 @@
 package forge
 
 import (
+	"switchboard/shared/seal"
 	"switchboard/shared/search"
 	"switchboard/shared/session"
 	"switchboard/shared/table"
@@ -16,10 +17,13 @@ var (
 	_ = table.Table{d: nil}     // want: "unknown field d|unexported field d"
 	_ = search.Index{d: nil}    // want: "unknown field d|unexported field d"
 	_ = session.Session{d: nil} // want: "unknown field d|unexported field d"
+	_ = seal.Sealer{held: nil}  // want: "unknown field held|unexported field held"
+	_ = seal.Place{tenant: "x"} // want: "unknown field tenant"
 )
 
 func unread(t *table.Table, key table.Key) {
 	_ = table.Replace(key, nil) // want: "cannot use key"
 	_ = table.Delete(key)       // want: "cannot use key"
 	_ = t.d                     // want: "t.d undefined"
+	_ = t.sealer                // want: "t.sealer undefined"
 }

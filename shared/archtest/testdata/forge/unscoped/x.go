@@ -6,6 +6,7 @@ import (
 	"context"
 
 	"switchboard/shared/model"
+	"switchboard/shared/seal"
 	"switchboard/shared/search"
 	"switchboard/shared/session"
 	"switchboard/shared/table"
@@ -25,9 +26,20 @@ func tables(ctx context.Context, t *table.Table, id tenant.ID, key table.Key, op
 	_, _ = t.List(ctx, "acme", table.Query{}) // want: "cannot use \"acme\""
 	_, _, _ = t.Changes(ctx, "", 1)           // want: "not enough arguments"
 	_, _, _ = t.Changes(ctx, id, "", 1)       // want: "cannot use id"
+	_, _ = t.OpenChange(ctx, table.Change{})  // want: "not enough arguments"
 	_ = t.Scan                                // want: "t.Scan undefined"
 	_ = table.Query{Project: "acme"}          // want: "unknown field Project"
 	_ = table.Key{Project: "acme"}            // want: "unknown field Project"
+}
+
+func seals(ctx context.Context, l *seal.Sealer, id tenant.ID, at seal.Place) {
+	_, _ = l.Seal(ctx, at, nil)         // want: "not enough arguments"
+	_, _ = l.Seal(ctx, "acme", at, nil) // want: "cannot use \"acme\""
+	_, _ = l.Open(ctx, id, at, nil)     // want: "cannot use id"
+	_, _ = l.Open(ctx, nil, at, nil)    // want: "cannot use nil"
+	_ = l.Prepare(ctx)                  // want: "not enough arguments"
+	_ = l.Rotate(ctx, id)               // want: "cannot use id"
+	_ = l.Shred(ctx)                    // want: "not enough arguments"
 }
 
 func searches(ctx context.Context, x *search.Index, id tenant.ID) {
