@@ -137,8 +137,9 @@ func (o *opened) entries() [][]byte {
 	if o.try > 1 {
 		return nil
 	}
+	turns := append(o.past.turns, o.turn.exchange())
 	var out [][]byte
-	for _, x := range append(o.past.turns, o.turn.exchange()) {
+	for _, x := range turns[max(0, len(turns)-session.MaxTurns):] {
 		out = append(out, encode(x))
 	}
 	return out

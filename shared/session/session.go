@@ -12,6 +12,7 @@ package session
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -96,7 +97,7 @@ func (s *Session) Put(ctx context.Context, sc tenant.Scope, conversation string,
 		return nil
 	}
 	if len(entries) > MaxTurns {
-		entries = entries[len(entries)-MaxTurns:]
+		entries = slices.Clone(entries[len(entries)-MaxTurns:]) // or those before would be held, uncounted
 	}
 	err := s.call(ctx, func(ctx context.Context) error { return s.d.Put(ctx, sc, conversation, entries) })
 	if err != nil {

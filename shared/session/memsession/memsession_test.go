@@ -1,11 +1,14 @@
 package memsession_test
 
 import (
+	"bytes"
 	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+	"weak"
 
 	"switchboard/shared/session"
 	"switchboard/shared/session/memsession"
@@ -64,4 +67,24 @@ func TestAWindowExpires(t *testing.T) {
 			t.Errorf("the new window: %q", got)
 		}
 	})
+}
+
+// TestWhatIsCutOffIsNotHeld: entries beyond a window's last turns are not counted, so
+// they must not be held either. As chat does: 16 turns, the first long, and a new one.
+func TestWhatIsCutOffIsNotHeld(t *testing.T) {
+	t.Parallel()
+	s, entries := memsession.New(0), make([][]byte, session.MaxTurns+1)
+	for i := range entries {
+		entries[i] = bytes.Repeat([]byte("s"), 64)
+	}
+	entries[0] = make([]byte, 96<<10)
+	cut, kept := weak.Make(&entries[0][0]), weak.Make(&entries[1][0])
+	if err := s.Put(t.Context(), tenanttest.Scope("abc"), "c", entries...); err != nil {
+		t.Fatal(err)
+	}
+	runtime.GC()
+	if cut.Value() != nil || kept.Value() == nil {
+		t.Errorf("the entry that is in no window is held: %v; the control is: %v", cut.Value() != nil, kept.Value() != nil)
+	}
+	runtime.KeepAlive(s)
 }
