@@ -14,6 +14,7 @@ import (
 	"switchboard/shared/model"
 	"switchboard/shared/problem"
 	"switchboard/shared/search"
+	"switchboard/shared/session"
 	"switchboard/shared/table"
 	"switchboard/shared/tenant"
 )
@@ -28,6 +29,7 @@ type opened struct {
 	try       int           // 1, or more if the turn was taken over
 	before    table.Item    // the item this turn is to replace, if it was taken over
 	past      past
+	token     session.Token // of the window that past was taken from
 	hits      []search.Hit
 }
 
@@ -69,7 +71,7 @@ func (s *Service) open(ctx context.Context, sc tenant.Scope, q Question) (*opene
 		return nil
 	})
 	if q.Conversation != "" {
-		o.past = s.window(ctx, sc, q.Conversation)
+		o.past, o.token = s.window(ctx, sc, q.Conversation)
 	}
 	if err := g.Wait(); err != nil {
 		return o, nil, err

@@ -37,23 +37,23 @@ type past struct {
 
 // window takes the conversation's last turns from the session. A miss is no error:
 // [Service.rebuild] reads the table then.
-func (s *Service) window(ctx context.Context, sc tenant.Scope, conversation string) past {
-	entries, err := s.Session.Take(ctx, sc, conversation)
+func (s *Service) window(ctx context.Context, sc tenant.Scope, conversation string) (past, session.Token) {
+	entries, token, err := s.Session.Take(ctx, sc, conversation)
 	if err != nil {
 		slog.WarnContext(ctx, "window read from the table", slog.String("project", sc.Project().String()), slog.Any("err", err))
-		return past{}
+		return past{}, token
 	}
 	var p past
 	for _, e := range entries {
 		var x exchange
 		if err := json.Unmarshal(e, &x); err != nil {
 			slog.ErrorContext(ctx, "window entry does not read", slog.String("project", sc.Project().String()), slog.Any("err", err))
-			return past{}
+			return past{}, token
 		}
 		p.turns = append(p.turns, x)
 	}
 	p.warm = len(p.turns) > 0
-	return p
+	return p, token
 }
 
 // rebuild reads the conversation's last turns before the given one ("" = all of
@@ -151,7 +151,7 @@ func (s *Service) remember(ctx context.Context, sc tenant.Scope, o *opened, entr
 	if o.q.History != nil {
 		return
 	}
-	if err := s.Session.Put(ctx, sc, o.turn.Conversation, entries...); err != nil {
+	if err := s.Session.Put(ctx, sc, o.turn.Conversation, o.token, entries...); err != nil {
 		slog.WarnContext(ctx, "window not kept", slog.String("project", sc.Project().String()), slog.Any("err", err))
 	}
 }

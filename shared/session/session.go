@@ -11,6 +11,7 @@ package session
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"slices"
 	"sync"
@@ -29,6 +30,10 @@ const MaxTurns = 16
 // CallTimeout bounds one call, connection included: a store that hangs costs a turn
 // a quarter of a second, once.
 const CallTimeout = 250 * time.Millisecond
+
+// Settle is how long after it was put, at most, a turn may come to the table: so long
+// no window is made of a conversation whose turns overlapped.
+const Settle = driver.Settle
 
 // restAfter is how long a failing store is left alone.
 const restAfter = time.Second
@@ -56,40 +61,53 @@ func New(d driver.Driver) *Session {
 	return &Session{d: d, doubtful: make(map[window]bool)}
 }
 
+// Token says which turn took a window. The zero Token is that of a conversation's
+// first turn, which takes none.
+type Token struct{ mark string }
+
+func mint() Token { return Token{rand.Text()} }
+
 // Take returns the entries of a conversation's last turns, oldest first, and takes
 // them out: while a turn is under way there is no window, so a turn that never ends,
 // or one whose end the store does not hear of, leaves none behind that lacks it. None
-// and any error mean the same: read the table.
-func (s *Session) Take(ctx context.Context, sc tenant.Scope, conversation string) ([][]byte, error) {
+// and any error mean the same: read the table, which has to be read after the call.
+// The Token is for the turn's Put.
+func (s *Session) Take(ctx context.Context, sc tenant.Scope, conversation string) ([][]byte, Token, error) {
 	if err := sc.Check("session.Take"); err != nil {
-		return nil, err
+		return nil, Token{}, err
 	}
 	if s == nil {
-		return nil, nil
+		return nil, Token{}, nil
 	}
 	w := window{sc.Project(), conversation}
 	doubted := s.doubts(w)
+	token := mint()
 	var entries [][]byte
 	err := s.call(ctx, func(ctx context.Context) (err error) {
-		entries, err = s.d.Take(ctx, sc, conversation)
+		entries, err = s.d.Take(ctx, sc, conversation, token.mark)
 		return err
 	})
 	switch {
 	case err != nil:
 		s.doubt(w)
-		return nil, err
+		// The mark may yet be set, after the table was read: nobody is to hold it.
+		return nil, mint(), err
 	case doubted:
 		s.trust(w) // what was in doubt is gone now
-		return nil, nil
+		return nil, token, nil
 	}
-	return entries, nil
+	return entries, token, nil
 }
 
 // Put makes the window these entries, oldest first, at the end of a turn; they are
-// the session's from then on. Where there is a window already, another turn of the
-// conversation ended meanwhile and neither has both: then there is none. No entries
-// drop it.
-func (s *Session) Put(ctx context.Context, sc tenant.Scope, conversation string, entries ...[]byte) error {
+// the session's from then on. The turn need not be in the table yet, but has to be
+// within [Settle].
+//
+// Only the turn that took last puts. Where another took or ended meanwhile, neither
+// has both: then there is no window, and for a moment none is made, until all of them
+// are in the table for certain. So a window has every turn that was put before it was
+// taken. No entries drop it.
+func (s *Session) Put(ctx context.Context, sc tenant.Scope, conversation string, token Token, entries ...[]byte) error {
 	if err := sc.Check("session.Put"); err != nil {
 		return err
 	}
@@ -99,7 +117,7 @@ func (s *Session) Put(ctx context.Context, sc tenant.Scope, conversation string,
 	if len(entries) > MaxTurns {
 		entries = slices.Clone(entries[len(entries)-MaxTurns:]) // or those before would be held, uncounted
 	}
-	err := s.call(ctx, func(ctx context.Context) error { return s.d.Put(ctx, sc, conversation, entries) })
+	err := s.call(ctx, func(ctx context.Context) error { return s.d.Put(ctx, sc, conversation, token.mark, entries) })
 	if err != nil {
 		s.doubt(window{sc.Project(), conversation})
 	}

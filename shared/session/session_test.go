@@ -42,10 +42,10 @@ func TestAWindowInDoubtIsNotBelieved(t *testing.T) {
 		sessiontest.Put(t, f.Session, sc, "c", "old")
 		sessiontest.Put(t, f.Session, sc, "other", "other")
 		f.away = true
-		if _, err := f.Take(t.Context(), sc, "c"); err == nil {
+		if _, _, err := f.Take(t.Context(), sc, "c"); err == nil {
 			t.Error("no error while the store is away")
 		}
-		if err := f.Put(t.Context(), sc, "c", []byte("old"), []byte("new")); err == nil {
+		if err := f.Put(t.Context(), sc, "c", session.Token{}, []byte("old"), []byte("new")); err == nil {
 			t.Error("no error while the store is away")
 		}
 		f.away = false
@@ -84,7 +84,7 @@ func TestAFailingStoreRests(t *testing.T) {
 		f.away = true
 		for second := 1; second <= 3; second++ {
 			for range 20 {
-				if _, err := f.Take(t.Context(), sc, "c"); err == nil {
+				if _, _, err := f.Take(t.Context(), sc, "c"); err == nil {
 					t.Fatal("no error from a dead store")
 				}
 			}

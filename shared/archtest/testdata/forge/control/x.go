@@ -24,7 +24,8 @@ func use(ctx context.Context, sc tenant.Scope, t *table.Table, x *search.Index, 
 	_, _ = t.List(ctx, sc, table.Query{Kind: "x"})
 	_, _, _ = t.Changes(ctx, sc, "", 1)
 	_, _ = x.Query(ctx, sc, "text", 1)
-	_, _ = s.Take(ctx, sc, "id")
+	_, token, _ := s.Take(ctx, sc, "id")
+	_ = s.Put(ctx, sc, "id", token)
 	for range m.Stream(ctx, sc, nil, model.Request{}, nil) {
 	}
 	return t.Write(ctx, sc, table.Replace(it, nil))
