@@ -57,7 +57,7 @@ func (s *Service) open(ctx context.Context, sc tenant.Scope, q Question) (*opene
 	var lost []string
 	var g errgroup.Group
 	g.Go(func() error {
-		taken = s.Table.Write(ctx, sc, reserved)
+		taken = problem.Guard("chat.open", func() error { return s.Table.Write(ctx, sc, reserved) })
 		if _, conflict := errors.AsType[*table.Conflict](taken); conflict {
 			return nil
 		}
@@ -65,7 +65,10 @@ func (s *Service) open(ctx context.Context, sc tenant.Scope, q Question) (*opene
 	})
 	var hits error
 	g.Go(func() error {
-		o.hits, hits = s.Search.Query(ctx, sc, q.Message, passages)
+		hits = problem.Guard("chat.open", func() (err error) {
+			o.hits, err = s.Search.Query(ctx, sc, q.Message, passages)
+			return err
+		})
 		return nil
 	})
 	if q.Conversation != "" {

@@ -67,7 +67,11 @@ func (s *Service) closeTurns(ctx context.Context, sc tenant.Scope, n note) (clos
 		if !s.Alone && time.Now().Before(until) {
 			continue
 		}
-		over, wrote, err := s.closeTurn(ctx, sc, id)
+		var over, wrote bool
+		err := problem.Guard("chat.closeTurns", func() (err error) {
+			over, wrote, err = s.closeTurn(ctx, sc, id)
+			return err
+		})
 		if err != nil {
 			failed = append(failed, err)
 			continue

@@ -108,8 +108,12 @@ func (s *Service) Watch(ctx context.Context, sc tenant.Scope, changes []table.Ch
 	g.SetLimit(8)
 	var failed []error
 	for id, res := range t.open() {
+		stored := false
 		g.Go(func() error {
-			stored, err := s.stored(ctx, sc, res)
+			err := problem.Guard("chat.Watch", func() (err error) {
+				stored, err = s.stored(ctx, sc, res)
+				return err
+			})
 			mu.Lock()
 			defer mu.Unlock()
 			if err != nil {
