@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"switchboard/shared/chat"
 	"switchboard/shared/problem"
@@ -104,4 +105,48 @@ func TestAPanicWhileTurnsAreClosedIsOneTurnsAlone(t *testing.T) {
 			t.Errorf("closed %d more, %v", n, err)
 		}
 	})
+}
+
+// TestAPanicWhileATurnIsOpenedGivesTheClaimUp: the same request can be sent again.
+func TestAPanicWhileATurnIsOpenedGivesTheClaimUp(t *testing.T) {
+	for name, broken := range map[string]func(*house){
+		"where the window is taken": func(h *house) {
+			h.Session = sessiontest.Observe(memsession.New(0), (&fuse{method: "Take", nth: 1}).before)
+		},
+		"where the window is rebuilt": func(h *house) {
+			h.Table = tabletest.Observe(h.Table, (&fuse{method: "Query", nth: 1}).before)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inACrowd(t, func(t *testing.T, c crowd) {
+				h := c.process(t, nil)
+				first, err := say(t, h, question("first"))
+				if err != nil {
+					t.Fatal(err)
+				}
+				c.wait(time.Second) // or their order would be by chance
+				broken(h)
+				q := question("k")
+				q.Conversation = first.Conversation
+				panicked := func() (v any) {
+					defer func() { v = recover() }()
+					say(t, h, q)
+					return nil
+				}
+				if panicked() == nil {
+					t.Fatal("control: it does not panic")
+				}
+				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+				defer cancel()
+				for p, err := range h.Say(ctx, alpha, q) {
+					if err != nil {
+						t.Fatal(err)
+					}
+					if p.Done != nil && p.Done.Access.Window != 1 {
+						t.Errorf("the retry saw %d turns", p.Done.Access.Window)
+					}
+				}
+			})
+		})
+	}
 }

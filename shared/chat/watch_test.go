@@ -25,6 +25,9 @@ var alpha = tenanttest.Scope("alpha")
 // crowd is a table that several processes serve.
 type crowd struct{ data *table.Table }
 
+// wait lets time pass: a crowd is always in a bubble.
+func (crowd) wait(d time.Duration) { time.Sleep(d) }
+
 // inACrowd runs test in a bubble, where minutes pass at once.
 func inACrowd(t *testing.T, test func(*testing.T, crowd)) {
 	t.Parallel()
