@@ -131,7 +131,7 @@ func (s *Service) newTurn(sc tenant.Scope, o *opened) *Turn {
 // it may take or, where the host set a deadline, a little after that.
 func (s *Service) reserve(ctx context.Context, o *opened) reservation {
 	t := o.turn
-	until := t.Asked.Add(s.longest() + s.drain())
+	until := time.Now().UTC().Truncate(time.Millisecond).Add(s.longest() + s.drain()) // a retry may have waited since it asked
 	if end, ok := ctx.Deadline(); ok && end.Before(until) {
 		until = end.UTC().Truncate(time.Millisecond)
 	}
