@@ -14,7 +14,8 @@ import (
 // turns with what was asked, so that the conversation shows them and a retry can
 // take them up. It is for one process: it reads the change feed from where it was,
 // so its cost is that of what happened since it last ran. It returns how many it
-// closed; running it twice does no harm.
+// closed; running it twice does no harm. A change that cannot be read is an error
+// once, and keeps no other turn open.
 //
 // Where the feed comes by itself, as on Lambda, [Service.Watch] and
 // [Service.CloseDue] are its two halves.
@@ -27,13 +28,10 @@ func (s *Service) Sweep(ctx context.Context, sc tenant.Scope) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	moved, err := s.follow(ctx, sc, &n)
-	if err != nil {
-		return 0, err
-	}
+	moved, unread := s.follow(ctx, sc, &n)
 	closed, ended, err := s.closeTurns(ctx, sc, n)
 	n.drop(ended)
-	if !moved && len(ended) == 0 {
+	if err = errors.Join(unread, err); !moved && len(ended) == 0 {
 		return closed, err
 	}
 	return closed, errors.Join(err, s.Table.Write(ctx, sc, table.Put(noteKey, encode(n)).Relaxed()))

@@ -143,20 +143,19 @@ func (s *Service) stored(ctx context.Context, sc tenant.Scope, res reservation) 
 }
 
 // follow reads the feed to its end and keeps the note in step with it. moved says
-// that there was anything but the note itself in it.
+// that there was anything but the note itself in it. What cannot be read is the error,
+// and is passed: it would be in the way of all that comes after it.
 func (s *Service) follow(ctx context.Context, sc tenant.Scope, n *note) (moved bool, err error) {
 	for {
-		changes, next, err := s.Table.Changes(ctx, sc, n.After, sweepBatch)
-		if err != nil {
-			return moved, err
+		changes, next, failed := s.Table.Changes(ctx, sc, n.After, sweepBatch)
+		if failed != nil {
+			return moved, errors.Join(err, failed)
 		}
 		for _, c := range changes {
 			moved = moved || c.Key != noteKey
 		}
-		t, err := count(changes)
-		if err != nil {
-			return moved, err
-		}
+		t, unread := count(changes)
+		err = errors.Join(err, unread)
 		// This feed is in order, so what was noted before is of no later try.
 		for id := range t.over {
 			delete(n.Open, id)
@@ -166,7 +165,7 @@ func (s *Service) follow(ctx context.Context, sc tenant.Scope, n *note) (moved b
 		}
 		n.After = next
 		if len(changes) < sweepBatch {
-			return moved, nil
+			return moved, err
 		}
 	}
 }
