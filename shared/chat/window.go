@@ -8,6 +8,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"switchboard/shared/model"
+	"switchboard/shared/problem"
 	"switchboard/shared/session"
 	"switchboard/shared/table"
 	"switchboard/shared/tenant"
@@ -148,10 +149,13 @@ func (o *opened) entries() [][]byte {
 // remember puts the window back with the turn in it; none drops it. If that fails
 // the session does not believe what it holds when Redis is back.
 func (s *Service) remember(ctx context.Context, sc tenant.Scope, o *opened, entries [][]byte) {
-	if o.q.History != nil {
-		return
-	}
-	if err := s.Session.Put(ctx, sc, o.turn.Conversation, o.token, entries...); err != nil {
+	err := problem.Guard("chat.remember", func() error {
+		if o.q.History != nil {
+			return nil
+		}
+		return s.Session.Put(ctx, sc, o.turn.Conversation, o.token, entries...)
+	})
+	if err != nil {
 		slog.WarnContext(ctx, "window not kept", slog.String("project", sc.Project().String()), slog.Any("err", err))
 	}
 }

@@ -26,6 +26,7 @@ import (
 	"switchboard/shared/company"
 	"switchboard/shared/knowledge"
 	"switchboard/shared/model"
+	"switchboard/shared/problem"
 	"switchboard/shared/search"
 	"switchboard/shared/search/sqlitesearch"
 	"switchboard/shared/session"
@@ -213,7 +214,10 @@ func (l *Local) syncKnowledge(ctx context.Context) error {
 	g.SetLimit(4)
 	for _, c := range l.Companies {
 		g.Go(func() error {
-			_, err := knowledge.Sync(ctx, auth.ForWork(c.ID, "sync"), l.search, c.Knowledge)
+			err := problem.Guard("local.syncKnowledge", func() error {
+				_, err := knowledge.Sync(ctx, auth.ForWork(c.ID, "sync"), l.search, c.Knowledge)
+				return err
+			})
 			if err != nil {
 				return fmt.Errorf("knowledge of %s: %w", c.ID, err)
 			}

@@ -141,7 +141,11 @@ func (g *Gate) lookup(ctx context.Context, id string) (Credential, error) {
 // refresh renews an entry in the background. If the directory does not answer
 // the entry stays until it is stale, and then requests are refused.
 func (g *Gate) refresh(ctx context.Context, id string) {
-	if _, err := g.fetch(ctx, id); err != nil {
+	err := problem.Guard("auth.refresh", func() error {
+		_, err := g.fetch(ctx, id)
+		return err
+	})
+	if err != nil {
 		slog.WarnContext(ctx, "credential not refreshed", slog.String("key_id", id), slog.Any("err", err))
 		g.mu.Lock()
 		defer g.mu.Unlock()
