@@ -14,7 +14,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"slices"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -46,8 +45,7 @@ type Session struct {
 	d     driver.Driver
 	until atomic.Int64 // unix nanoseconds until which d is not asked
 
-	mu       sync.Mutex
-	doubtful map[window]bool // windows that may lack a turn
+	doubts doubts
 }
 
 // window is one conversation of one tenant.
@@ -58,7 +56,7 @@ type window struct {
 
 // New returns a Session over a driver, which [Session.Close] closes.
 func New(d driver.Driver) *Session {
-	return &Session{d: d, doubtful: make(map[window]bool)}
+	return &Session{d: d, doubts: doubts{of: make(map[tenant.ID]*doubted)}}
 }
 
 // Token says which turn took a window. The zero Token is that of a conversation's
@@ -80,7 +78,7 @@ func (s *Session) Take(ctx context.Context, sc tenant.Scope, conversation string
 		return nil, Token{}, nil
 	}
 	w := window{sc.Project(), conversation}
-	doubted := s.doubts(w)
+	until, doubted := s.doubts.has(w)
 	token := mint()
 	var entries [][]byte
 	err := s.call(ctx, func(ctx context.Context) (err error) {
@@ -89,11 +87,11 @@ func (s *Session) Take(ctx context.Context, sc tenant.Scope, conversation string
 	})
 	switch {
 	case err != nil:
-		s.doubt(w)
-		// The mark may yet be set, after the table was read: nobody is to hold it.
+		// The window stands or is gone; it lacks no turn so far. But the mark may yet
+		// be set, after the table was read: nobody is to hold it.
 		return nil, mint(), err
 	case doubted:
-		s.trust(w) // what was in doubt is gone now
+		s.doubts.settle(w, until)
 		return nil, token, nil
 	}
 	return entries, token, nil
@@ -119,38 +117,9 @@ func (s *Session) Put(ctx context.Context, sc tenant.Scope, conversation string,
 	}
 	err := s.call(ctx, func(ctx context.Context) error { return s.d.Put(ctx, sc, conversation, token.mark, entries) })
 	if err != nil {
-		s.doubt(window{sc.Project(), conversation})
+		s.doubts.add(window{sc.Project(), conversation})
 	}
 	return err
-}
-
-// maxDoubts bounds the windows in doubt that are remembered.
-const maxDoubts = 50_000
-
-// doubt remembers that the store may hold a window that lacks a turn: it is not to be
-// believed when the store is back.
-func (s *Session) doubt(w window) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(s.doubtful) >= maxDoubts {
-		// Too many to remember: believe nothing until everything has expired.
-		s.until.Store(time.Now().Add(driver.Life).UnixNano())
-		clear(s.doubtful)
-		return
-	}
-	s.doubtful[w] = true
-}
-
-func (s *Session) doubts(w window) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.doubtful[w]
-}
-
-func (s *Session) trust(w window) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.doubtful, w)
 }
 
 // call runs one exchange with the store within its time, unless it is resting.
@@ -158,16 +127,29 @@ func (s *Session) call(ctx context.Context, do func(context.Context) error) erro
 	if time.Now().UnixNano() < s.until.Load() {
 		return ErrResting
 	}
+	if err := ctx.Err(); err != nil { // the store has no part in it
+		return problem.Wrap(problem.Unavailable, "session.call", err)
+	}
 	ctx, cancel := context.WithTimeout(ctx, CallTimeout)
 	defer cancel()
 	err := do(ctx)
 	if err == nil {
 		return nil
 	}
-	if rest := time.Now().Add(restAfter).UnixNano(); !errors.Is(err, context.Canceled) && rest > s.until.Load() {
-		s.until.Store(rest)
+	if !errors.Is(err, context.Canceled) {
+		s.rest(time.Now().Add(restAfter).UnixNano())
 	}
 	return problem.Wrap(problem.Unavailable, "session.call", err)
+}
+
+// rest leaves the store alone until then, or longer if that was so already.
+func (s *Session) rest(until int64) {
+	for {
+		was := s.until.Load()
+		if was >= until || s.until.CompareAndSwap(was, until) {
+			return
+		}
+	}
 }
 
 // Close closes the driver.

@@ -217,8 +217,7 @@ func testEnded(t *testing.T, s *session.Session) {
 	if got, _, err := s.Take(ctx, sc, conv); err == nil || got != nil {
 		t.Errorf("%q, %v after the end", got, err)
 	}
-	// A take that failed may have taken or not: the window is in doubt.
-	want(t, s, sc, conv)
+	want(t, s, sc, conv, "x") // nobody was asked, and no turn has ended
 }
 
 // Observe returns s with before called ahead of each call of its driver. An error it
