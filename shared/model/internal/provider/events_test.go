@@ -101,7 +101,7 @@ func TestALongEventIsNotHeld(t *testing.T) {
 		"data":                  "data: " + long + "\n\ndata: small\n\ndata: small\n\n",
 		"data in lines":         strings.Repeat("data: "+long[:1<<20]+"\n", 7) + "\ndata: small\n\ndata: small\n\n",
 	} {
-		e := provider.NewEvents(&stepwise{strings.NewReader(in), 4 << 10})
+		e := provider.NewEvents(&stepwise{strings.NewReader(in), 256 << 10})
 		var small int
 		for _, data, err := e.Next(); err == nil; _, data, err = e.Next() {
 			if string(data) == "small" {
