@@ -11,12 +11,16 @@ import (
 
 	"switchboard/shared/model"
 	"switchboard/shared/problem"
+	"switchboard/shared/session"
 	"switchboard/shared/table"
 	"switchboard/shared/tenant"
 )
 
-// keepTimeout is how long the last write is tried. It outlives the client.
+// keepTimeout is how long the last write is tried. It outlives the client. The session
+// is told beside it, and counts on its end before [session.Settle].
 const keepTimeout = 10 * time.Second
+
+const _ = uint64(session.Settle - keepTimeout - time.Second)
 
 var errTakenOver = errors.New("chat: another process took the turn over")
 

@@ -14,6 +14,7 @@ import (
 	"switchboard/shared/model"
 	"switchboard/shared/problem"
 	"switchboard/shared/search"
+	"switchboard/shared/session"
 	"switchboard/shared/table"
 	"switchboard/shared/tenant"
 )
@@ -28,6 +29,7 @@ type opened struct {
 	try       int           // 1, or more if the turn was taken over
 	before    table.Item    // the item this turn is to replace, if it was taken over
 	past      past
+	token     session.Token // of the window that past was taken from
 	hits      []search.Hit
 }
 
@@ -50,14 +52,26 @@ func (s *Service) open(ctx context.Context, sc tenant.Scope, q Question) (*opene
 	if err := s.take(ctx, sc, o); err != nil {
 		return nil, nil, err
 	}
-	res := s.reserve(ctx, o)
-	reserved := table.Create(reservationKey(o.turn.ID), encode(res)).Relaxed()
+	kept := false
+	defer func() { // if it ends in a panic nobody else gives the claim up
+		if !kept {
+			s.release(sc, o)
+		}
+	}()
+	stored, err := s.begin(ctx, sc, o)
+	kept = true
+	return o, stored, err
+}
 
+// begin writes the reservation of a turn that is claimed, and reads beside it.
+func (s *Service) begin(ctx context.Context, sc tenant.Scope, o *opened) (*Turn, error) {
+	reserved := table.Create(reservationKey(o.turn.ID), encode(s.reserve(ctx, o))).Relaxed()
 	var taken error
 	var lost []string
 	var g errgroup.Group
+	defer g.Wait() // if it ends in a panic: the claim is not given up before
 	g.Go(func() error {
-		taken = s.Table.Write(ctx, sc, reserved)
+		taken = problem.Guard("chat.begin", func() error { return s.Table.Write(ctx, sc, reserved) })
 		if _, conflict := errors.AsType[*table.Conflict](taken); conflict {
 			return nil
 		}
@@ -65,14 +79,17 @@ func (s *Service) open(ctx context.Context, sc tenant.Scope, q Question) (*opene
 	})
 	var hits error
 	g.Go(func() error {
-		o.hits, hits = s.Search.Query(ctx, sc, q.Message, passages)
+		hits = problem.Guard("chat.begin", func() (err error) {
+			o.hits, err = s.Search.Query(ctx, sc, o.q.Message, passages)
+			return err
+		})
 		return nil
 	})
-	if q.Conversation != "" {
-		o.past = s.window(ctx, sc, q.Conversation)
+	if o.q.Conversation != "" {
+		o.past, o.token = s.window(ctx, sc, o.q.Conversation)
 	}
 	if err := g.Wait(); err != nil {
-		return o, nil, err
+		return nil, err
 	}
 	if hits != nil {
 		slog.WarnContext(ctx, "turn without passages", slog.String("project", sc.Project().String()), slog.Any("err", hits))
@@ -81,18 +98,18 @@ func (s *Service) open(ctx context.Context, sc tenant.Scope, q Question) (*opene
 	if c, conflict := errors.AsType[*table.Conflict](taken); conflict {
 		stored, err := s.retry(ctx, sc, o, c.Current)
 		if err != nil || stored != nil {
-			return o, stored, err
+			return stored, err
 		}
 	}
 	if err := s.continues(ctx, sc, o); err != nil {
-		return o, nil, err
+		return nil, err
 	}
 	o.turn.Access.Degraded = append(o.turn.Access.Degraded, lost...)
 	o.turn.Access.Window = len(o.past.turns)
 	for _, h := range o.hits {
 		o.turn.Access.Passages = append(o.turn.Access.Passages, h.ID)
 	}
-	return o, nil, nil
+	return nil, nil
 }
 
 // newTurn begins the turn's item.
@@ -116,7 +133,7 @@ func (s *Service) newTurn(sc tenant.Scope, o *opened) *Turn {
 // it may take or, where the host set a deadline, a little after that.
 func (s *Service) reserve(ctx context.Context, o *opened) reservation {
 	t := o.turn
-	until := t.Asked.Add(s.longest() + s.drain())
+	until := time.Now().UTC().Truncate(time.Millisecond).Add(s.longest() + s.drain()) // a retry may have waited since it asked
 	if end, ok := ctx.Deadline(); ok && end.Before(until) {
 		until = end.UTC().Truncate(time.Millisecond)
 	}

@@ -35,10 +35,25 @@ func (s *Service) retry(ctx context.Context, sc tenant.Scope, o *opened, it tabl
 		if it, err = s.Table.Get(ctx, sc, it.Key); err != nil {
 			return nil, err
 		}
-		if it.Version == 0 { // given back: the first request was refused
-			return nil, problem.New(problem.NotFound, "chat.retry", "%s", notFound)
+		if it.Version == 0 {
+			if it, err = s.reserveAgain(ctx, sc, o); err != nil || it.Version == 0 {
+				return nil, err
+			}
 		}
 	}
+}
+
+// reserveAgain reserves a turn whose reservation was given back, as a new request
+// would: the one that had it was refused, and then this one will be, or it failed and
+// did not begin. The item is that of another who was quicker.
+func (s *Service) reserveAgain(ctx context.Context, sc tenant.Scope, o *opened) (table.Item, error) {
+	o.try = 1
+	o.past = past{} // what was read is of before the wait
+	err := s.Table.Write(ctx, sc, table.Create(reservationKey(o.turn.ID), encode(s.reserve(ctx, o))).Relaxed())
+	if c, conflict := errors.AsType[*table.Conflict](err); conflict {
+		return c.Current, nil
+	}
+	return table.Item{}, err
 }
 
 // settle finds out what a reservation means now: the turn is stored and is

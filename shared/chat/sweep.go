@@ -14,7 +14,8 @@ import (
 // turns with what was asked, so that the conversation shows them and a retry can
 // take them up. It is for one process: it reads the change feed from where it was,
 // so its cost is that of what happened since it last ran. It returns how many it
-// closed; running it twice does no harm.
+// closed; running it twice does no harm. A change that cannot be read is an error
+// once, and keeps no other turn open.
 //
 // Where the feed comes by itself, as on Lambda, [Service.Watch] and
 // [Service.CloseDue] are its two halves.
@@ -27,21 +28,24 @@ func (s *Service) Sweep(ctx context.Context, sc tenant.Scope) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	moved, err := s.follow(ctx, sc, &n)
-	if err != nil {
-		return 0, err
+	moved, unread := s.follow(ctx, sc, &n)
+	save := func(ctx context.Context, ended map[string]time.Time) error {
+		n.drop(ended)
+		err := s.Table.Write(ctx, sc, table.Put(noteKey, encode(n)).Relaxed())
+		moved = moved && err != nil
+		return err
 	}
-	closed, ended, err := s.closeTurns(ctx, sc, n)
-	n.drop(ended)
-	if !moved && len(ended) == 0 {
-		return closed, err
+	c := &closing{service: s, drop: save}
+	closed, err := c.closeTurns(ctx, sc, n)
+	if moved {
+		err = errors.Join(err, save(ctx, nil))
 	}
-	return closed, errors.Join(err, s.Table.Write(ctx, sc, table.Put(noteKey, encode(n)).Relaxed()))
+	return closed, errors.Join(unread, err)
 }
 
 // CloseDue closes the turns that [Service.Watch] has noted and whose time is up.
 // It asks the table about each, so a note that is out of date costs two reads and
-// closes nothing.
+// closes nothing. When ctx ends it stops, and has taken off what it came to.
 func (s *Service) CloseDue(ctx context.Context, sc tenant.Scope) (int, error) {
 	it, err := s.Table.Get(ctx, sc, noteKey)
 	if err != nil {
@@ -51,35 +55,10 @@ func (s *Service) CloseDue(ctx context.Context, sc tenant.Scope) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	closed, ended, err := s.closeTurns(ctx, sc, n)
-	if len(ended) == 0 {
-		return closed, err
-	}
-	return closed, errors.Join(err, s.amend(ctx, sc, func(n *note) bool { return n.drop(ended) }))
-}
-
-// closeTurns looks at each noted turn whose time is up. ended are those that need
-// not be looked at again. A turn that cannot be read keeps no other one open.
-func (s *Service) closeTurns(ctx context.Context, sc tenant.Scope, n note) (closed int, ended map[string]time.Time, err error) {
-	ended = make(map[string]time.Time)
-	var failed []error
-	for id, until := range n.Open {
-		if !s.Alone && time.Now().Before(until) {
-			continue
-		}
-		over, wrote, err := s.closeTurn(ctx, sc, id)
-		if err != nil {
-			failed = append(failed, err)
-			continue
-		}
-		if over {
-			ended[id] = until
-		}
-		if wrote {
-			closed++
-		}
-	}
-	return closed, ended, errors.Join(failed...)
+	c := &closing{service: s, drop: func(ctx context.Context, ended map[string]time.Time) error {
+		return s.amend(ctx, sc, func(n *note) bool { return n.drop(ended) })
+	}}
+	return c.closeTurns(ctx, sc, n)
 }
 
 // closeTurn ends a turn if nobody is at work on it. ended says that the sweeper
@@ -87,7 +66,7 @@ func (s *Service) closeTurns(ctx context.Context, sc tenant.Scope, n note) (clos
 func (s *Service) closeTurn(ctx context.Context, sc tenant.Scope, id string) (ended, wrote bool, err error) {
 	it, err := s.Table.Get(ctx, sc, reservationKey(id))
 	if err != nil || it.Version == 0 {
-		return it.Version == 0, false, err
+		return err == nil, false, err
 	}
 	res, err := decodeReservation(it)
 	if err != nil {

@@ -1,7 +1,6 @@
 package chat
 
 import (
-	"errors"
 	"iter"
 	"math"
 
@@ -26,7 +25,7 @@ const givenBack = math.MaxInt
 // error; changes that are not of turns are left out.
 func count(changes []table.Change) (tally, error) {
 	t := tally{make(map[string]reservation), make(map[string]int)}
-	var unread []error
+	var unread failures
 	for _, c := range changes {
 		var err error
 		switch {
@@ -38,9 +37,9 @@ func count(changes []table.Change) (tally, error) {
 		case c.Key.Kind == turnKind && c.Item.Version > 0:
 			err = t.store(c)
 		}
-		unread = append(unread, err)
+		unread.add(err)
 	}
-	return t, errors.Join(unread...)
+	return t, unread.err()
 }
 
 func (t *tally) reserve(c table.Change) error {

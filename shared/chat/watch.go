@@ -106,15 +106,17 @@ func (s *Service) Watch(ctx context.Context, sc tenant.Scope, changes []table.Ch
 	open := make(map[string]time.Time)
 	var g errgroup.Group
 	g.SetLimit(8)
-	var failed []error
+	var failed failures
 	for id, res := range t.open() {
+		stored := false
 		g.Go(func() error {
-			stored, err := s.stored(ctx, sc, res)
+			err := problem.Guard("chat.Watch", func() (err error) {
+				stored, err = s.stored(ctx, sc, res)
+				return err
+			})
+			failed.add(err)
 			mu.Lock()
 			defer mu.Unlock()
-			if err != nil {
-				failed = append(failed, err)
-			}
 			if !stored { // nor if it is not known
 				open[id] = res.Until
 			}
@@ -123,9 +125,9 @@ func (s *Service) Watch(ctx context.Context, sc tenant.Scope, changes []table.Ch
 	}
 	g.Wait()
 	if len(open) > 0 {
-		failed = append(failed, s.amend(ctx, sc, func(n *note) bool { return n.add(open) }))
+		failed.add(s.amend(ctx, sc, func(n *note) bool { return n.add(open) }))
 	}
-	return errors.Join(append(failed, unread)...)
+	return errors.Join(failed.err(), unread)
 }
 
 // stored reports whether the reservation's try, or a later one, led to an item.
@@ -139,20 +141,20 @@ func (s *Service) stored(ctx context.Context, sc tenant.Scope, res reservation) 
 }
 
 // follow reads the feed to its end and keeps the note in step with it. moved says
-// that there was anything but the note itself in it.
+// that there was anything but the note itself in it. What cannot be read is the error,
+// and is passed: it would be in the way of all that comes after it.
 func (s *Service) follow(ctx context.Context, sc tenant.Scope, n *note) (moved bool, err error) {
+	var unread failures
 	for {
 		changes, next, err := s.Table.Changes(ctx, sc, n.After, sweepBatch)
 		if err != nil {
-			return moved, err
+			return moved, errors.Join(unread.err(), err)
 		}
 		for _, c := range changes {
 			moved = moved || c.Key != noteKey
 		}
 		t, err := count(changes)
-		if err != nil {
-			return moved, err
-		}
+		unread.add(err)
 		// This feed is in order, so what was noted before is of no later try.
 		for id := range t.over {
 			delete(n.Open, id)
@@ -162,7 +164,7 @@ func (s *Service) follow(ctx context.Context, sc tenant.Scope, n *note) (moved b
 		}
 		n.After = next
 		if len(changes) < sweepBatch {
-			return moved, nil
+			return moved, unread.err()
 		}
 	}
 }

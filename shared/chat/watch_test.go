@@ -13,6 +13,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"switchboard/shared/chat"
+	"switchboard/shared/problem"
 	"switchboard/shared/seal/sealtest"
 	"switchboard/shared/table"
 	"switchboard/shared/table/sqlitetable"
@@ -25,6 +26,9 @@ var alpha = tenanttest.Scope("alpha")
 
 // crowd is a table that several processes serve.
 type crowd struct{ data *table.Table }
+
+// wait lets time pass: a crowd is always in a bubble.
+func (crowd) wait(d time.Duration) { time.Sleep(d) }
 
 // inACrowd runs test in a bubble, where minutes pass at once.
 func inACrowd(t *testing.T, test func(*testing.T, crowd)) {
@@ -215,6 +219,32 @@ func TestABadReservationKeepsNoOtherTurnOpen(t *testing.T) {
 		}
 		if got := c.turn(t, good); got.State != chat.Interrupted {
 			t.Errorf("the good turn is %+v", got)
+		}
+	})
+}
+
+// TestSweepPassesABadReservation: the twin of the above for the sweeper of one
+// process. What cannot be read is said once and not met again.
+func TestSweepPassesABadReservation(t *testing.T) {
+	inACrowd(t, func(t *testing.T, c crowd) {
+		bad, good := c.dies(t, "bad"), c.dies(t, "good")
+		h := c.process(t, nil)
+		key := table.Key{Kind: "reservation", Parent: bad.Turn[24:], ID: bad.Turn}
+		if err := c.data.Write(t.Context(), alpha, table.Put(key, []byte("no JSON"))); err != nil {
+			t.Fatal(err)
+		}
+		if n, err := h.Sweep(t.Context(), alpha); n != 1 || !problem.Is(err, problem.Internal) {
+			t.Errorf("closed %d, %v", n, err)
+		}
+		if got := c.turn(t, good); got.State != chat.Interrupted {
+			t.Errorf("the good turn is %q", got.State)
+		}
+		later := c.dies(t, "later")
+		if n, err := h.Sweep(t.Context(), alpha); n != 1 || err != nil {
+			t.Errorf("closed %d more, %v", n, err)
+		}
+		if got := c.turn(t, later); got.State != chat.Interrupted {
+			t.Errorf("the later turn is %q", got.State)
 		}
 	})
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"switchboard/shared/model"
+	"switchboard/shared/problem"
 	"switchboard/shared/session"
 	"switchboard/shared/table"
 	"switchboard/shared/tenant"
@@ -37,23 +38,23 @@ type past struct {
 
 // window takes the conversation's last turns from the session. A miss is no error:
 // [Service.rebuild] reads the table then.
-func (s *Service) window(ctx context.Context, sc tenant.Scope, conversation string) past {
-	entries, err := s.Session.Take(ctx, sc, conversation)
+func (s *Service) window(ctx context.Context, sc tenant.Scope, conversation string) (past, session.Token) {
+	entries, token, err := s.Session.Take(ctx, sc, conversation)
 	if err != nil {
 		slog.WarnContext(ctx, "window read from the table", slog.String("project", sc.Project().String()), slog.Any("err", err))
-		return past{}
+		return past{}, token
 	}
 	var p past
 	for _, e := range entries {
 		var x exchange
 		if err := json.Unmarshal(e, &x); err != nil {
 			slog.ErrorContext(ctx, "window entry does not read", slog.String("project", sc.Project().String()), slog.Any("err", err))
-			return past{}
+			return past{}, token
 		}
 		p.turns = append(p.turns, x)
 	}
 	p.warm = len(p.turns) > 0
-	return p
+	return p, token
 }
 
 // rebuild reads the conversation's last turns before the given one ("" = all of
@@ -140,8 +141,9 @@ func (o *opened) entries() [][]byte {
 	if o.try > 1 {
 		return nil
 	}
+	turns := append(o.past.turns, o.turn.exchange())
 	var out [][]byte
-	for _, x := range append(o.past.turns, o.turn.exchange()) {
+	for _, x := range turns[max(0, len(turns)-session.MaxTurns):] {
 		out = append(out, encode(x))
 	}
 	return out
@@ -150,10 +152,13 @@ func (o *opened) entries() [][]byte {
 // remember puts the window back with the turn in it; none drops it. If that fails
 // the session does not believe what it holds when Redis is back.
 func (s *Service) remember(ctx context.Context, sc tenant.Scope, o *opened, entries [][]byte) {
-	if o.q.History != nil {
-		return
-	}
-	if err := s.Session.Put(ctx, sc, o.turn.Conversation, entries...); err != nil {
+	err := problem.Guard("chat.remember", func() error {
+		if o.q.History != nil {
+			return nil
+		}
+		return s.Session.Put(ctx, sc, o.turn.Conversation, o.token, entries...)
+	})
+	if err != nil {
 		slog.WarnContext(ctx, "window not kept", slog.String("project", sc.Project().String()), slog.Any("err", err))
 	}
 }

@@ -42,7 +42,7 @@ func (a *attempt) run(ctx context.Context, sc tenant.Scope, req Request) error {
 	if req.Whole { // its first part is all of it
 		first = a.models.whole
 	}
-	watch := time.AfterFunc(first, func() { cancel(errSlow) })
+	watch := newStopwatch(first, func() { cancel(errSlow) })
 	defer watch.Stop()
 	for part, err := range driver.Stream(ctx, sc, req) {
 		if a.Stop != "" { // the answer is whole; the driver may still tidy its connection
@@ -52,7 +52,7 @@ func (a *attempt) run(ctx context.Context, sc tenant.Scope, req Request) error {
 			return a.failed(ctx, err)
 		}
 		if part.Pause {
-			if a.Emitted && !a.give(part) {
+			if !a.pause(part, watch) {
 				return nil
 			}
 			continue
@@ -65,12 +65,43 @@ func (a *attempt) run(ctx context.Context, sc tenant.Scope, req Request) error {
 		if !a.pass(part) {
 			return nil
 		}
-		watch.Reset(a.models.idle)
+		watch.reset(a.models.idle)
 	}
 	if a.Stop != "" {
 		return nil
 	}
 	return &problem.Error{Kind: problem.Upstream, Op: op, Reason: problem.ReasonProtocol, Err: errUnending}
+}
+
+// stopwatch is a timer that knows when it goes off.
+type stopwatch struct {
+	*time.Timer
+	end time.Time
+}
+
+func newStopwatch(d time.Duration, then func()) *stopwatch {
+	return &stopwatch{time.AfterFunc(d, then), time.Now().Add(d)}
+}
+
+func (w *stopwatch) reset(d time.Duration) {
+	w.end = time.Now().Add(d)
+	w.Reset(d)
+}
+
+// pause hands on a Pause, which is where the caller sends what it gathered and may
+// wait for its client. That is not the model's time: it has after it what was left
+// before. Before the first part there is nothing to send.
+func (a *attempt) pause(p Part, watch *stopwatch) bool {
+	if !a.Emitted {
+		return true
+	}
+	watch.Stop()
+	left := time.Until(watch.end)
+	if !a.give(p) {
+		return false
+	}
+	watch.reset(left)
+	return true
 }
 
 // pass hands a part to the caller. It reports whether the caller wants more.

@@ -244,6 +244,39 @@ func TestSlowReaderIsNotASlowModel(t *testing.T) {
 	})
 }
 
+// TestASlowReaderInAPauseIsNotASlowModel: a pause is where the reader sends what it
+// gathered. The model has after it what was left to it before, no less and no more.
+func TestASlowReaderInAPauseIsNotASlowModel(t *testing.T) {
+	t.Parallel()
+	pause := act{part: model.Part{Pause: true}}
+	opts := &model.Options{Idle: 20 * time.Second}
+	for name, tc := range map[string]struct {
+		script []act
+		slow   bool
+	}{
+		"in time":              {[]act{text("a"), pause, later(19 * time.Second), pause, stop(model.StopEnd)}, false},
+		"too slow":             {[]act{text("a"), pause, later(21 * time.Second), stop(model.StopEnd)}, true},
+		"between two pauses":   {[]act{text("a"), pause, {after: 12 * time.Second, part: pause.part}, later(7 * time.Second), stop(model.StopEnd)}, false},
+		"too slow between two": {[]act{text("a"), pause, {after: 12 * time.Second, part: pause.part}, later(9 * time.Second), stop(model.StopEnd)}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				m := model.New(map[string]model.Model{"a": &driver{scripts: [][]act{tc.script}}}, refs("a")[0], opts)
+				var last error
+				for p, err := range m.Stream(t.Context(), tenanttest.Scope("acme"), nil, model.Request{}, nil) {
+					if last = err; p.Pause {
+						time.Sleep(29 * time.Second)
+					}
+				}
+				if slow := problem.From(last).Reason == problem.ReasonTimeout; (last != nil) != tc.slow || slow != tc.slow {
+					t.Errorf("%v", last)
+				}
+			})
+		})
+	}
+}
+
 func TestCallersEnd(t *testing.T) {
 	t.Parallel()
 	slow := func() *model.Models {

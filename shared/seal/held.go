@@ -124,7 +124,11 @@ func (s *Sealer) fetch(ctx context.Context, sc tenant.Scope, version uint32) (*k
 	c := s.flights.DoChan(flight, func() (any, error) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), askTimeout)
 		defer cancel()
-		k, err := s.ask(ctx, sc, version)
+		var k *key
+		err := problem.Guard("seal.fetch", func() (err error) {
+			k, err = s.ask(ctx, sc, version)
+			return err
+		})
 		if err != nil && !errors.Is(err, errNoKey) {
 			s.tire(sc.Project(), err)
 		}

@@ -53,7 +53,7 @@ func (s *Session) open(ctx context.Context, sc tenant.Scope, w window, entries [
 		}
 	}
 	slog.ErrorContext(ctx, "a window is not what was put there", slog.String("project", sc.Project().String()), slog.Any("err", err))
-	s.doubt(w)
+	s.doubts.add(w)
 	return nil, nil
 }
 

@@ -15,8 +15,9 @@ package session
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
-	"sync"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -34,6 +35,10 @@ const MaxTurns = 16
 // a quarter of a second, once.
 const CallTimeout = 250 * time.Millisecond
 
+// Settle is how long after it was put, at most, a turn may come to the table: so long
+// no window is made of a conversation whose turns overlapped.
+const Settle = driver.Settle
+
 // restAfter is how long a failing store is left alone.
 const restAfter = time.Second
 
@@ -46,8 +51,7 @@ type Session struct {
 	sealer *seal.Sealer
 	until  atomic.Int64 // unix nanoseconds until which d is not asked
 
-	mu       sync.Mutex
-	doubtful map[window]bool // windows that may lack a turn
+	doubts doubts
 }
 
 // window is one conversation of one tenant.
@@ -60,43 +64,57 @@ type window struct {
 // sealed by the sealer, which is the caller's; a driver that keeps them in the
 // process has [seal.Unsealed].
 func New(d driver.Driver, sealer *seal.Sealer) *Session {
-	return &Session{d: d, sealer: sealer, doubtful: make(map[window]bool)}
+	return &Session{d: d, sealer: sealer, doubts: doubts{of: make(map[tenant.ID]*doubted)}}
 }
+
+// Token says which turn took a window. The zero Token is that of a conversation's
+// first turn, which takes none.
+type Token struct{ mark string }
+
+func mint() Token { return Token{rand.Text()} }
 
 // Take returns the entries of a conversation's last turns, oldest first, and takes
 // them out: while a turn is under way there is no window, so a turn that never ends,
 // or one whose end the store does not hear of, leaves none behind that lacks it. None
-// and any error mean the same: read the table.
-func (s *Session) Take(ctx context.Context, sc tenant.Scope, conversation string) ([][]byte, error) {
+// and any error mean the same: read the table, which has to be read after the call.
+// The Token is for the turn's Put.
+func (s *Session) Take(ctx context.Context, sc tenant.Scope, conversation string) ([][]byte, Token, error) {
 	if err := sc.Check("session.Take"); err != nil {
-		return nil, err
+		return nil, Token{}, err
 	}
 	if s == nil {
-		return nil, nil
+		return nil, Token{}, nil
 	}
 	w := window{sc.Project(), conversation}
-	doubted := s.doubts(w)
+	until, doubted := s.doubts.has(w)
+	token := mint()
 	var entries [][]byte
 	err := s.call(ctx, func(ctx context.Context) (err error) {
-		entries, err = s.d.Take(ctx, sc, conversation)
+		entries, err = s.d.Take(ctx, sc, conversation, token.mark)
 		return err
 	})
 	switch {
 	case err != nil:
-		s.doubt(w)
-		return nil, err
+		// The window stands or is gone; it lacks no turn so far. But the mark may yet
+		// be set, after the table was read: nobody is to hold it.
+		return nil, mint(), err
 	case doubted:
-		s.trust(w) // what was in doubt is gone now
-		return nil, nil
+		s.doubts.settle(w, until)
+		return nil, token, nil
 	}
-	return s.open(ctx, sc, w, entries)
+	entries, err = s.open(ctx, sc, w, entries)
+	return entries, token, err
 }
 
 // Put makes the window these entries, oldest first, at the end of a turn; they are
-// the session's from then on. Where there is a window already, another turn of the
-// conversation ended meanwhile and neither has both: then there is none. No entries
-// drop it.
-func (s *Session) Put(ctx context.Context, sc tenant.Scope, conversation string, entries ...[]byte) error {
+// the session's from then on. The turn need not be in the table yet, but has to be
+// within [Settle].
+//
+// Only the turn that took last puts. Where another took or ended meanwhile, neither
+// has both: then there is no window, and for a moment none is made, until all of them
+// are in the table for certain. So a window has every turn that was put before it was
+// taken. No entries drop it.
+func (s *Session) Put(ctx context.Context, sc tenant.Scope, conversation string, token Token, entries ...[]byte) error {
 	if err := sc.Check("session.Put"); err != nil {
 		return err
 	}
@@ -104,46 +122,17 @@ func (s *Session) Put(ctx context.Context, sc tenant.Scope, conversation string,
 		return nil
 	}
 	if len(entries) > MaxTurns {
-		entries = entries[len(entries)-MaxTurns:]
+		entries = slices.Clone(entries[len(entries)-MaxTurns:]) // or those before would be held, uncounted
 	}
 	w := window{sc.Project(), conversation}
 	entries, err := s.seal(ctx, sc, w, entries)
 	if err == nil {
-		err = s.call(ctx, func(ctx context.Context) error { return s.d.Put(ctx, sc, conversation, entries) })
+		err = s.call(ctx, func(ctx context.Context) error { return s.d.Put(ctx, sc, conversation, token.mark, entries) })
 	}
 	if err != nil {
-		s.doubt(w)
+		s.doubts.add(w)
 	}
 	return err
-}
-
-// maxDoubts bounds the windows in doubt that are remembered.
-const maxDoubts = 50_000
-
-// doubt remembers that the store may hold a window that lacks a turn: it is not to be
-// believed when the store is back.
-func (s *Session) doubt(w window) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(s.doubtful) >= maxDoubts {
-		// Too many to remember: believe nothing until everything has expired.
-		s.until.Store(time.Now().Add(driver.Life).UnixNano())
-		clear(s.doubtful)
-		return
-	}
-	s.doubtful[w] = true
-}
-
-func (s *Session) doubts(w window) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.doubtful[w]
-}
-
-func (s *Session) trust(w window) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.doubtful, w)
 }
 
 // call runs one exchange with the store within its time, unless it is resting.
@@ -151,16 +140,29 @@ func (s *Session) call(ctx context.Context, do func(context.Context) error) erro
 	if time.Now().UnixNano() < s.until.Load() {
 		return ErrResting
 	}
+	if err := ctx.Err(); err != nil { // the store has no part in it
+		return problem.Wrap(problem.Unavailable, "session.call", err)
+	}
 	ctx, cancel := context.WithTimeout(ctx, CallTimeout)
 	defer cancel()
 	err := do(ctx)
 	if err == nil {
 		return nil
 	}
-	if rest := time.Now().Add(restAfter).UnixNano(); !errors.Is(err, context.Canceled) && rest > s.until.Load() {
-		s.until.Store(rest)
+	if !errors.Is(err, context.Canceled) {
+		s.rest(time.Now().Add(restAfter).UnixNano())
 	}
 	return problem.Wrap(problem.Unavailable, "session.call", err)
+}
+
+// rest leaves the store alone until then, or longer if that was so already.
+func (s *Session) rest(until int64) {
+	for {
+		was := s.until.Load()
+		if was >= until || s.until.CompareAndSwap(was, until) {
+			return
+		}
+	}
 }
 
 // Close closes the driver.

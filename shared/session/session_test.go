@@ -3,6 +3,7 @@ package session_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"switchboard/shared/session"
 	"switchboard/shared/session/memsession"
 	"switchboard/shared/session/sessiontest"
+	"switchboard/shared/tenant"
 	"switchboard/shared/tenant/tenanttest"
 )
 
@@ -42,10 +44,10 @@ func TestAWindowInDoubtIsNotBelieved(t *testing.T) {
 		sessiontest.Put(t, f.Session, sc, "c", "old")
 		sessiontest.Put(t, f.Session, sc, "other", "other")
 		f.away = true
-		if _, err := f.Take(t.Context(), sc, "c"); err == nil {
+		if _, _, err := f.Take(t.Context(), sc, "c"); err == nil {
 			t.Error("no error while the store is away")
 		}
-		if err := f.Put(t.Context(), sc, "c", []byte("old"), []byte("new")); err == nil {
+		if err := f.Put(t.Context(), sc, "c", session.Token{}, []byte("old"), []byte("new")); err == nil {
 			t.Error("no error while the store is away")
 		}
 		f.away = false
@@ -66,6 +68,116 @@ func TestAWindowInDoubtIsNotBelieved(t *testing.T) {
 	})
 }
 
+// fail has a turn of each conversation end while the store is away.
+func (f *failing) fail(t *testing.T, sc tenant.Scope, conversations int) {
+	t.Helper()
+	f.away = true
+	for i := range conversations {
+		if err := f.Put(t.Context(), sc, fmt.Sprint(i), session.Token{}, []byte("x")); err == nil {
+			t.Fatal("no error while the store is away")
+		}
+	}
+	f.away = false
+	time.Sleep(2 * time.Second)
+}
+
+// TestADoubtIsTheTenantsOwn: however many windows of one tenant are in doubt, another
+// one's are believed; and of the one who has too many, all are doubted, for as long as
+// the store may hold one that lacks a turn.
+func TestADoubtIsTheTenantsOwn(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f, a, b := newFailing(), tenanttest.Scope("abc"), tenanttest.Scope("xyz")
+		believed := func(when string, sc tenant.Scope, want bool) {
+			t.Helper()
+			sessiontest.Put(t, f.Session, sc, "c", "x")
+			if got := sessiontest.Window(t, f.Session, sc, "c"); got != nil != want {
+				t.Errorf("%s, of %s: %q", when, sc.Project(), got)
+			}
+		}
+		f.fail(t, a, 1000)
+		believed("after some doubts", a, true)
+		f.fail(t, a, 10_000)
+		believed("after too many", a, false)
+		believed("after too many of another's", b, true)
+		time.Sleep(25 * time.Hour)
+		believed("a day later", a, true)
+		f.fail(t, a, 1000)
+		believed("after some more", a, true)
+	})
+}
+
+func TestADoubtExpires(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		for later, want := range map[time.Duration]bool{23 * time.Hour: false, 25 * time.Hour: true} {
+			f, sc := newFailing(), tenanttest.Scope("abc")
+			f.fail(t, sc, 1)
+			time.Sleep(later)
+			if err := f.Put(t.Context(), sc, "0", session.Token{}, []byte("x")); err != nil {
+				t.Fatal(err)
+			}
+			if got := sessiontest.Window(t, f.Session, sc, "0"); got != nil != want {
+				t.Errorf("%v later: %q", later, got)
+			}
+		}
+	})
+}
+
+// TestANewDoubtIsNotSettled: a turn that cannot put, while another takes what was in
+// doubt before, leaves a doubt of its own.
+func TestANewDoubtIsNotSettled(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		sc, fails := tenanttest.Scope("abc"), true
+		var during func()
+		s := sessiontest.Observe(memsession.New(0), func(_ context.Context, method string) error {
+			if method == "Put" && fails {
+				return context.Canceled // which does not have the store rest
+			}
+			if method == "Take" && during != nil {
+				during()
+			}
+			return nil
+		})
+		put := func(token session.Token) { s.Put(t.Context(), sc, "c", token, []byte("x")) }
+		put(session.Token{}) // the old doubt
+		time.Sleep(time.Second)
+		during = func() { put(session.Token{}) } // the new one
+		_, token, _ := s.Take(t.Context(), sc, "c")
+		fails, during = false, nil
+		put(token)
+		if got := sessiontest.Window(t, s, sc, "c"); got != nil {
+			t.Errorf("%q lacks the turn that could not put", got)
+		}
+		sessiontest.Put(t, s, sc, "c", "whole")
+		if got := sessiontest.Window(t, s, sc, "c"); len(got) != 1 {
+			t.Errorf("the control: %q", got)
+		}
+	})
+}
+
+// TestAHangUpIsNoDoubt: whoever sends requests and closes costs nobody a window.
+func TestAHangUpIsNoDoubt(t *testing.T) {
+	t.Parallel()
+	f, sc := newFailing(), tenanttest.Scope("abc")
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	sessiontest.Put(t, f.Session, sc, "0", "x")
+	asked := f.asked
+	for i := range 10_000 {
+		if _, _, err := f.Take(gone, sc, fmt.Sprint(i)); !errors.Is(err, context.Canceled) {
+			t.Fatal(err)
+		}
+	}
+	if f.asked != asked {
+		t.Errorf("the store was asked %d times for nobody", f.asked-asked)
+	}
+	if got := sessiontest.Window(t, f.Session, sc, "0"); len(got) != 1 {
+		t.Errorf("the window: %q", got)
+	}
+}
+
 func TestNilSessionIsEmpty(t *testing.T) {
 	t.Parallel()
 	var s *session.Session
@@ -84,7 +196,7 @@ func TestAFailingStoreRests(t *testing.T) {
 		f.away = true
 		for second := 1; second <= 3; second++ {
 			for range 20 {
-				if _, err := f.Take(t.Context(), sc, "c"); err == nil {
+				if _, _, err := f.Take(t.Context(), sc, "c"); err == nil {
 					t.Fatal("no error from a dead store")
 				}
 			}

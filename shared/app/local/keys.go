@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"switchboard/shared/company"
+	"switchboard/shared/problem"
 	"switchboard/shared/seal/fileseal"
 	"switchboard/shared/tenant/auth"
 )
@@ -34,7 +35,8 @@ func (l *Local) openKeys(ctx context.Context, data string, master []byte) (err e
 	g.SetLimit(4)
 	for _, c := range l.Companies {
 		g.Go(func() error {
-			if err := l.sealer.Prepare(ctx, auth.ForWork(c.ID, "keys")); err != nil {
+			err := problem.Guard("local.openKeys", func() error { return l.sealer.Prepare(ctx, auth.ForWork(c.ID, "keys")) })
+			if err != nil {
 				slog.ErrorContext(ctx, "keys cannot be had", slog.String("project", c.ID.String()), slog.Any("err", err))
 				mu.Lock()
 				defer mu.Unlock()

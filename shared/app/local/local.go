@@ -28,6 +28,7 @@ import (
 	"switchboard/shared/company"
 	"switchboard/shared/knowledge"
 	"switchboard/shared/model"
+	"switchboard/shared/problem"
 	"switchboard/shared/seal"
 	"switchboard/shared/search"
 	"switchboard/shared/search/sqlitesearch"
@@ -234,7 +235,10 @@ func (l *Local) syncKnowledge(ctx context.Context) error {
 	g.SetLimit(4)
 	for _, c := range l.Companies {
 		g.Go(func() error {
-			_, err := knowledge.Sync(ctx, auth.ForWork(c.ID, "sync"), l.search, c.Knowledge)
+			err := problem.Guard("local.syncKnowledge", func() error {
+				_, err := knowledge.Sync(ctx, auth.ForWork(c.ID, "sync"), l.search, c.Knowledge)
+				return err
+			})
 			if err != nil {
 				return fmt.Errorf("knowledge of %s: %w", c.ID, err)
 			}

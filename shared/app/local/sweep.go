@@ -5,6 +5,8 @@ import (
 	"log/slog"
 	"time"
 
+	"switchboard/shared/problem"
+	"switchboard/shared/tenant"
 	"switchboard/shared/tenant/auth"
 )
 
@@ -22,14 +24,8 @@ func (l *Local) startSweeping() {
 		defer ticker.Stop()
 		for {
 			for _, c := range l.Companies {
-				n, err := l.Chat.Sweep(ctx, auth.ForWork(c.ID, "sweep"))
-				switch {
-				case ctx.Err() != nil:
-					return
-				case err != nil:
-					slog.ErrorContext(ctx, "sweep failed", slog.String("project", c.ID.String()), slog.Any("err", err))
-				case n > 0:
-					slog.InfoContext(ctx, "closed turns of a process that ended", slog.String("project", c.ID.String()), slog.Int("turns", n))
+				if ctx.Err() == nil {
+					l.sweep(ctx, c.ID)
 				}
 			}
 			select {
@@ -39,4 +35,19 @@ func (l *Local) startSweeping() {
 			}
 		}
 	})
+}
+
+// sweep looks at one tenant's turns. Whatever becomes of it, the next one's turn comes.
+func (l *Local) sweep(ctx context.Context, id tenant.ID) {
+	closed := 0
+	err := problem.Guard("local.sweep", func() (err error) {
+		closed, err = l.Chat.Sweep(ctx, auth.ForWork(id, "sweep"))
+		return err
+	})
+	if err != nil && ctx.Err() == nil {
+		slog.ErrorContext(ctx, "sweep failed", slog.String("project", id.String()), slog.Any("err", err))
+	}
+	if closed > 0 {
+		slog.InfoContext(ctx, "closed turns of a process that ended", slog.String("project", id.String()), slog.Int("turns", closed))
+	}
 }

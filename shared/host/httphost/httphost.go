@@ -23,7 +23,7 @@ var ErrStopping = errors.New("httphost: the process is stopping")
 // less than the 30 that supervisors commonly allow.
 const (
 	finish = 17 * time.Second // for turns under way to end by themselves
-	closeT = 6 * time.Second  // for cancelled ones to store what they have
+	closeT = 6 * time.Second  // for cancelled ones to store what they have; a third of it for a client to read
 )
 
 // Options are for tests and for those who know better. The zero value is ready.
@@ -42,7 +42,7 @@ func Serve(ctx context.Context, l net.Listener, h http.Handler, o *Options) erro
 	base, stop := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer stop(ErrStopping)
 	srv := &http.Server{
-		Handler:     fromOutside(h),
+		Handler:     fromOutside(boundWrites(h, or(o.Close, closeT)/3)),
 		BaseContext: func(net.Listener) context.Context { return base },
 		// A client gets this long to send a request's head and, by
 		// ReadTimeout, all of it. There is no WriteTimeout: an answer may take

@@ -38,7 +38,7 @@ func newExchange(stop context.CancelCauseFunc, r *http.Request) *exchange {
 		request: r, stop: stop, header: make(http.Header),
 		begun: make(chan struct{}), done: make(chan struct{}),
 	}
-	x.changed.L = &x.mu
+	x.ctx, x.changed.L = r.Context(), &x.mu
 	return x
 }
 

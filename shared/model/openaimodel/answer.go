@@ -13,7 +13,7 @@ import (
 // Bounds on what a server may make us hold: tool calls are kept until the end.
 const (
 	maxCalls     = 128
-	maxArguments = 1 << 20
+	maxArguments = 1 << 20 // bytes, of all calls together
 )
 
 // answer turns chunks into parts.
@@ -22,6 +22,7 @@ type answer struct {
 	left  bool // the reader broke out of the loop; yield must not be called again
 
 	calls   []call
+	held    int // bytes of them in all
 	usage   model.Usage
 	counted bool // the server sent a usage
 	refused bool
@@ -34,6 +35,8 @@ type call struct {
 	id, name  string
 	arguments []byte
 }
+
+func (c *call) size() int { return len(c.id) + len(c.name) + len(c.arguments) }
 
 // emit reports whether to go on.
 func (a *answer) emit(p model.Part) bool {
@@ -102,9 +105,10 @@ func (a *answer) count(u *usage) bool {
 // server sends more than any model has to say.
 func (a *answer) call(d *callDelta) bool {
 	c := a.open(d)
-	if c == nil || len(c.arguments)+len(d.Function.Arguments) > maxArguments {
+	if c == nil {
 		return false
 	}
+	before := c.size()
 	if d.ID != "" {
 		c.id = d.ID
 	}
@@ -112,7 +116,8 @@ func (a *answer) call(d *callDelta) bool {
 		c.name += d.Function.Name
 	}
 	c.arguments = append(c.arguments, d.Function.Arguments...)
-	return true
+	a.held += c.size() - before
+	return a.held <= maxArguments
 }
 
 // open finds the call a piece continues or begins one. Servers that send calls

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -171,6 +172,7 @@ func TestBrokenStreams(t *testing.T) {
 		"vLLM's older error":     {hello + `data: {"object":"error","message":"maximum context length is 4096","code":400}` + "\n\n" + done, problem.ReasonContextLength},
 		"error, content filter":  {`data: {"error":{"message":"m","code":"content_filter"}}` + "\n\n", problem.ReasonFiltered},
 		"arguments without end":  {endlessArguments(), problem.ReasonProtocol},
+		"arguments of many":      {manyArguments(), problem.ReasonProtocol},
 		"a line without an end":  {"data: " + strings.Repeat("x", 33<<20), problem.ReasonProtocol},
 		"more calls than sanity": {"data: " + `{"choices":[{"delta":{"tool_calls":[` + strings.TrimSuffix(manyCalls(), ",") + `]}}]}` + "\n\n", problem.ReasonProtocol},
 	} {
@@ -187,6 +189,14 @@ func TestBrokenStreams(t *testing.T) {
 func endlessArguments() string {
 	piece := `data: {"choices":[{"delta":{"tool_calls":[{"index":0,"id":"a","function":{"name":"f","arguments":"` + strings.Repeat("x", 64<<10) + `"}}]}}]}` + "\n\n"
 	return strings.Repeat(piece, 20)
+}
+
+func manyArguments() string {
+	var b strings.Builder
+	for i := range 20 {
+		fmt.Fprintf(&b, `data: {"choices":[{"delta":{"tool_calls":[{"index":%d,"id":"a%d","function":{"name":"f","arguments":"%s"}}]}}]}`+"\n\n", i, i, strings.Repeat("1", 64<<10))
+	}
+	return b.String() + `data: {"choices":[{"delta":{},"finish_reason":"tool_calls"}]}` + "\n\n" + done
 }
 
 func manyCalls() string {

@@ -1,6 +1,8 @@
 package sqlitesearch
 
 import (
+	"github.com/ncruces/go-sqlite3"
+
 	"switchboard/shared/search"
 	"switchboard/shared/search/internal/driver"
 	"switchboard/shared/tenant"
@@ -38,3 +40,16 @@ func Busy(x *search.Index, sc tenant.Scope) (done func(), err error) {
 
 // Forget makes the next query of the scope read its file, as a Replace does.
 func Forget(x *search.Index, sc tenant.Scope) { storeOf(x).held.drop(sc.Project()) }
+
+// OnClose has do called when the scope's file, which is open, is closed.
+func OnClose(x *search.Index, sc tenant.Scope, do func()) error {
+	f, err := storeOf(x).file(sc.Project())
+	if err != nil {
+		return err
+	}
+	defer f.mu.Unlock()
+	return f.conn.Trace(sqlite3.TRACE_CLOSE, func(sqlite3.TraceEvent, any, any) error {
+		do()
+		return nil
+	})
+}

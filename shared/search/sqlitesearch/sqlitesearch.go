@@ -28,6 +28,7 @@ type Options struct {
 	Passages int // of a tenant that is ranked in memory: 2,000
 	Text     int // of such a tenant, in bytes, with titles and addresses: 4 MB
 	Memory   int // of all of them together, in bytes, estimated: 32 MB
+	Files    int // that are open at a time: 64
 }
 
 // Open returns the index whose files are DIR/<project>/search.db. Options may be nil.
@@ -39,22 +40,20 @@ func Open(dir string, o *Options) (*search.Index, error) {
 	if o == nil {
 		o = new(Options)
 	}
-	s := &store{root: root, files: make(map[tenant.ID]*file)}
+	// A file that is closed is opened again in a few milliseconds.
+	s := &store{root: root, files: make(map[tenant.ID]*file), maxOpen: cmp.Or(o.Files, 64)}
 	s.small = Options{Passages: cmp.Or(o.Passages, 2000), Text: cmp.Or(o.Text, 4<<20)}
 	s.held.max = cmp.Or(o.Memory, 32<<20)
 	return search.New(s), nil
 }
 
-// maxOpen bounds the files held open; one that is closed is opened again in a
-// few milliseconds.
-const maxOpen = 64
-
 type store struct {
-	root  *os.Root
-	small Options // what a tenant may have to be held
-	held  held
+	root    *os.Root
+	maxOpen int     // it may be passed for a moment, while others are being closed
+	small   Options // what a tenant may have to be held
+	held    held
 
-	mu     sync.Mutex
+	mu     sync.Mutex // held for no I/O, and never while a file is waited for
 	files  map[tenant.ID]*file
 	closed bool
 }
@@ -94,12 +93,16 @@ func (s *store) file(id tenant.ID) (*file, error) {
 			return nil, errClosed
 		}
 		f := s.files[id]
+		var evict func()
 		if f == nil {
-			s.evict()
+			evict = s.victim()
 			f = &file{}
 			s.files[id] = f
 		}
 		s.mu.Unlock()
+		if evict != nil {
+			evict()
+		}
 		f.mu.Lock()
 		if !f.evicted {
 			return f, nil
@@ -108,34 +111,41 @@ func (s *store) file(id tenant.ID) (*file, error) {
 	}
 }
 
-// evict closes a file that nobody uses, if there are too many. s.mu is held.
-func (s *store) evict() {
-	if len(s.files) < maxOpen {
-		return
+// victim picks a file that nobody uses, if there are too many, and returns what closes
+// it. s.mu is held, and is not when that is called: to close a file may take long.
+// Until then its own tenant waits for it, and so does [store.Close].
+func (s *store) victim() (evict func()) {
+	if len(s.files) < s.maxOpen {
+		return nil
 	}
 	for id, f := range s.files {
 		if f.mu.TryLock() {
-			f.evicted = true
-			f.close()
-			f.mu.Unlock()
-			delete(s.files, id)
-			return
+			return func() {
+				defer f.mu.Unlock()
+				f.evicted = true
+				f.close()
+				s.mu.Lock()
+				defer s.mu.Unlock()
+				delete(s.files, id)
+			}
 		}
 	}
+	return nil
 }
 
 func (s *store) Close() error {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.closed = true
+	files := s.files
+	s.files = make(map[tenant.ID]*file) // a file that is being closed takes itself out of it
+	s.mu.Unlock()
 	var errs []error
-	for _, f := range s.files {
+	for _, f := range files {
 		f.mu.Lock()
 		errs = append(errs, f.close())
 		f.evicted = true
 		f.mu.Unlock()
 	}
-	clear(s.files)
 	s.held.close() // after the files: whoever was reading one may have put it there
 	return errors.Join(append(errs, s.root.Close())...)
 }

@@ -44,78 +44,108 @@ type key struct {
 	conversation string
 }
 
+// window is what is kept of a conversation: its entries, or the mark of who took
+// them, or, with neither, that it is unsettled.
 type window struct {
 	key     key
 	entries [][]byte
+	mark    string
 	size    int
 	expires time.Time
 }
+
+func newWindow(k key, mark string, entries [][]byte, life time.Duration) *window {
+	w := &window{key: k, mark: mark, entries: entries, size: overhead + len(mark), expires: time.Now().Add(life)}
+	for _, e := range entries {
+		w.size += len(e) + overhead
+	}
+	return w
+}
+
+func (w *window) unsettled() bool { return w != nil && w.mark == "" && len(w.entries) == 0 }
 
 type store struct {
 	mu      sync.Mutex
 	left    int // bytes there is still room for
 	windows map[key]*list.Element
-	order   list.List // of *window; the one put last is in front, so expiry is in order
+	order   list.List // of *window; the one put last is in front
 }
 
 var _ driver.Driver = (*store)(nil)
 
 // Take implements [driver.Driver].
-func (s *store) Take(ctx context.Context, sc tenant.Scope, conversation string) ([][]byte, error) {
+func (s *store) Take(ctx context.Context, sc tenant.Scope, conversation, mark string) ([][]byte, error) {
 	if err := sc.Check("memsession.Take"); err != nil {
 		return nil, err
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	k := key{sc.Project(), conversation}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	w := s.remove(s.windows[key{sc.Project(), conversation}])
-	if w == nil || !time.Now().Before(w.expires) {
+	there := s.find(k)
+	if there.unsettled() {
 		return nil, nil
 	}
-	return w.entries, nil
+	s.set(newWindow(k, mark, nil, driver.MarkLife))
+	if there == nil {
+		return nil, nil
+	}
+	return there.entries, nil
 }
 
 // Put implements [driver.Driver].
-func (s *store) Put(ctx context.Context, sc tenant.Scope, conversation string, entries [][]byte) error {
+func (s *store) Put(ctx context.Context, sc tenant.Scope, conversation, mark string, entries [][]byte) error {
 	if err := sc.Check("memsession.Put"); err != nil {
 		return err
 	}
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	now := time.Now()
-	w := &window{key: key{sc.Project(), conversation}, entries: entries, size: overhead, expires: now.Add(driver.Life)}
-	for _, e := range entries {
-		w.size += len(e) + overhead
-	}
+	k := key{sc.Project(), conversation}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	there := s.remove(s.windows[w.key])
-	if len(entries) == 0 || there != nil && now.Before(there.expires) {
+	there := s.find(k)
+	ours := there == nil && mark == "" || there != nil && mark != "" && there.mark == mark
+	if !ours || len(entries) == 0 {
+		s.set(newWindow(k, "", nil, driver.Settle))
 		return nil
 	}
-	s.windows[w.key] = s.order.PushFront(w)
-	for s.left -= w.size; s.order.Len() > 0; {
-		if last := s.order.Back(); s.left < 0 || !now.Before(last.Value.(*window).expires) {
-			s.remove(last)
-			continue
-		}
-		break
-	}
+	s.set(newWindow(k, "", entries, driver.Life))
 	return nil
 }
 
-// remove takes a window out, if it is there. mu is held.
-func (s *store) remove(e *list.Element) *window {
-	if e == nil {
+// find returns what is there, if it has not expired. mu is held.
+func (s *store) find(k key) *window {
+	e := s.windows[k]
+	if e == nil || !time.Now().Before(e.Value.(*window).expires) {
 		return nil
+	}
+	return e.Value.(*window)
+}
+
+// set puts w where another was, and makes room. mu is held.
+func (s *store) set(w *window) {
+	s.remove(s.windows[w.key])
+	s.windows[w.key] = s.order.PushFront(w)
+	for s.left -= w.size; s.order.Len() > 0; {
+		if last := s.order.Back(); s.left < 0 || !time.Now().Before(last.Value.(*window).expires) {
+			s.remove(last)
+			continue
+		}
+		return
+	}
+}
+
+// remove takes a window out, if it is there. mu is held.
+func (s *store) remove(e *list.Element) {
+	if e == nil {
+		return
 	}
 	w := s.order.Remove(e).(*window)
 	delete(s.windows, w.key)
 	s.left += w.size
-	return w
 }
 
 // Close implements [driver.Driver].

@@ -1,11 +1,14 @@
 package memsession_test
 
 import (
+	"bytes"
 	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+	"weak"
 
 	"switchboard/shared/session"
 	"switchboard/shared/session/memsession"
@@ -62,6 +65,53 @@ func TestAWindowExpires(t *testing.T) {
 		sessiontest.Put(t, s, sc, "older", "new") // what has expired is no other turn's window
 		if got := sessiontest.Window(t, s, sc, "older"); len(got) != 1 {
 			t.Errorf("the new window: %q", got)
+		}
+	})
+}
+
+// TestWhatIsCutOffIsNotHeld: entries beyond a window's last turns are not counted, so
+// they must not be held either. As chat does: 16 turns, the first long, and a new one.
+func TestWhatIsCutOffIsNotHeld(t *testing.T) {
+	t.Parallel()
+	s, entries := memsession.New(0), make([][]byte, session.MaxTurns+1)
+	for i := range entries {
+		entries[i] = bytes.Repeat([]byte("s"), 64)
+	}
+	entries[0] = make([]byte, 96<<10)
+	cut, kept := weak.Make(&entries[0][0]), weak.Make(&entries[1][0])
+	if err := s.Put(t.Context(), tenanttest.Scope("abc"), "c", session.Token{}, entries...); err != nil {
+		t.Fatal(err)
+	}
+	runtime.GC()
+	if cut.Value() != nil || kept.Value() == nil {
+		t.Errorf("the entry that is in no window is held: %v; the control is: %v", cut.Value() != nil, kept.Value() != nil)
+	}
+	runtime.KeepAlive(s)
+}
+
+func TestNoWindowLacksATurnAsTimePasses(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) { sessiontest.Interleave(t, memsession.New(0), time.Sleep) })
+}
+
+// TestAMarkExpires: whoever took, and did not put in time, does not put any more.
+func TestAMarkExpires(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s, sc := memsession.New(0), tenanttest.Scope("abc")
+		for after, kept := range map[time.Duration]bool{9 * time.Minute: true, 11 * time.Minute: false} {
+			conv := fmt.Sprint(after)
+			_, token, err := s.Take(t.Context(), sc, conv)
+			if err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(after)
+			if err := s.Put(t.Context(), sc, conv, token, []byte("x")); err != nil {
+				t.Fatal(err)
+			}
+			if got := sessiontest.Window(t, s, sc, conv); got != nil != kept {
+				t.Errorf("put after %v: %q", after, got)
+			}
 		}
 	})
 }

@@ -132,7 +132,7 @@ func late(t *testing.T, give func(context.Context) (context.Context, context.Can
 	r.mu.Unlock()
 	ctx, cancel := give(t.Context())
 	defer cancel()
-	if got, err := s.Take(ctx, a, "c"); err == nil {
+	if got, _, err := s.Take(ctx, a, "c"); err == nil {
 		t.Fatalf("control: the answer came in time: %q", got)
 	}
 	close(r.until) // and now it comes

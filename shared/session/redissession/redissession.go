@@ -7,7 +7,6 @@ package redissession
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -64,54 +63,62 @@ func key(sc tenant.Scope, conversation string) string {
 	return sc.Project().String() + "#window#{" + conversation + "}"
 }
 
+// take and put are scripts, so that a window, its mark and their lives change as one
+// and in one round trip. A window is a list; a mark is a string, which is empty where
+// the conversation is unsettled. They are sent whole each time: a server that does
+// not know a script by its sum would cost a turn a second round trip.
+const (
+	take = `
+local window = {}
+local is = redis.call('TYPE', KEYS[1]).ok
+if is == 'list' then
+  window = redis.call('LRANGE', KEYS[1], 0, -1)
+elseif is == 'string' and redis.call('GET', KEYS[1]) == '' then
+  return window
+end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return window`
+
+	put = `
+local mark, life, settle = ARGV[1], ARGV[2], ARGV[3]
+local is = redis.call('TYPE', KEYS[1]).ok
+local ours = is == 'none' and mark == '' or is == 'string' and mark ~= '' and redis.call('GET', KEYS[1]) == mark
+if not ours or #ARGV == 3 then
+  redis.call('SET', KEYS[1], '', 'PX', settle)
+  return 0
+end
+redis.call('DEL', KEYS[1])
+redis.call('RPUSH', KEYS[1], unpack(ARGV, 4))
+redis.call('PEXPIRE', KEYS[1], life)
+return 1`
+)
+
 // Take implements [driver.Driver] with one round trip.
-func (s *store) Take(ctx context.Context, sc tenant.Scope, conversation string) ([][]byte, error) {
+func (s *store) Take(ctx context.Context, sc tenant.Scope, conversation, mark string) ([][]byte, error) {
 	if err := sc.Check("redissession.Take"); err != nil {
 		return nil, err
 	}
-	k := key(sc, conversation)
-	var got *redis.StringSliceCmd
-	_, err := s.rdb.TxPipelined(ctx, func(p redis.Pipeliner) error {
-		got = p.LRange(ctx, k, 0, -1)
-		p.Del(ctx, k)
-		return nil
-	})
+	got, err := s.rdb.Eval(ctx, take, []string{key(sc, conversation)}, mark, driver.MarkLife.Milliseconds()).StringSlice()
 	if err != nil {
 		return nil, err
 	}
 	var out [][]byte
-	for _, e := range got.Val() {
+	for _, e := range got {
 		out = append(out, []byte(e))
 	}
 	return out, nil
 }
 
-// Put implements [driver.Driver] with one round trip, and a second where two turns
-// of a conversation end at once.
-func (s *store) Put(ctx context.Context, sc tenant.Scope, conversation string, entries [][]byte) error {
+// Put implements [driver.Driver] with one round trip.
+func (s *store) Put(ctx context.Context, sc tenant.Scope, conversation, mark string, entries [][]byte) error {
 	if err := sc.Check("redissession.Put"); err != nil {
 		return err
 	}
-	k := key(sc, conversation)
-	if len(entries) == 0 {
-		return s.rdb.Del(ctx, k).Err()
+	args := []any{mark, driver.Life.Milliseconds(), driver.Settle.Milliseconds()}
+	for _, e := range entries {
+		args = append(args, e)
 	}
-	values := make([]any, len(entries))
-	for i, e := range entries {
-		values[i] = e
-	}
-	fresh := k + "#" + rand.Text()
-	var moved *redis.BoolCmd
-	_, err := s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
-		p.RPush(ctx, fresh, values...)
-		p.Expire(ctx, fresh, driver.Life)
-		moved = p.RenameNX(ctx, fresh, k)
-		return nil
-	})
-	if err == nil && !moved.Val() {
-		err = s.rdb.Del(ctx, k, fresh).Err()
-	}
-	return err
+	return s.rdb.Eval(ctx, put, []string{key(sc, conversation)}, args...).Err()
 }
 
 // Close implements [driver.Driver].

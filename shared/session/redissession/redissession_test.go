@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/alicebob/miniredis/v2"
 	"github.com/redis/go-redis/v9"
@@ -47,16 +48,33 @@ func TestConformance(t *testing.T) {
 	}
 }
 
-// TestKeysBeginWithTheTenant looks at what is in Redis, and that it expires.
+func TestNoWindowLacksATurnAsTimePasses(t *testing.T) {
+	t.Parallel()
+	m := miniredis.RunT(t)
+	sessiontest.Interleave(t, open(t, "redis://"+m.Addr(), sealtest.New(t)), m.FastForward)
+}
+
+// TestKeysBeginWithTheTenant looks at what is in Redis, and that all of it expires:
+// windows after a day, what stands in their place sooner.
 func TestKeysBeginWithTheTenant(t *testing.T) {
 	t.Parallel()
 	m := miniredis.RunT(t)
-	s := open(t, "redis://"+m.Addr(), sealtest.New(t))
-	sessiontest.Put(t, s, tenanttest.Scope("abc"), "c", "x")
-	keys := m.Keys()
-	if len(keys) != 1 || !strings.HasPrefix(keys[0], "abc#") || m.TTL(keys[0]) <= 0 {
-		t.Errorf("keys %q", keys)
+	s, sc := open(t, "redis://"+m.Addr(), sealtest.New(t)), tenanttest.Scope("abc")
+	there := func(what string, life time.Duration) {
+		t.Helper()
+		keys := m.Keys()
+		if len(keys) != 1 || !strings.HasPrefix(keys[0], "abc#") || m.TTL(keys[0]) <= 0 || m.TTL(keys[0]) > life {
+			t.Errorf("%s: keys %q, the first for %v", what, keys, m.TTL(keys[0]))
+		}
 	}
+	sessiontest.Put(t, s, sc, "c", "x")
+	there("a window", 24*time.Hour)
+	sessiontest.Window(t, s, sc, "c")
+	there("a mark", 10*time.Minute)
+	if err := s.Put(t.Context(), sc, "c", session.Token{}); err != nil {
+		t.Fatal(err)
+	}
+	there("unsettled", time.Minute)
 }
 
 // TestADeadRedisIsDialledOnce: its failure is one failure, not a series of tries.
@@ -74,7 +92,7 @@ func TestADeadRedisIsDialledOnce(t *testing.T) {
 	s := redissession.Open(redis.NewClient(o), sealtest.New(t))
 	defer s.Close()
 	for range 20 {
-		if _, err := s.Take(t.Context(), tenanttest.Scope("abc"), "c"); err == nil {
+		if _, _, err := s.Take(t.Context(), tenanttest.Scope("abc"), "c"); err == nil {
 			t.Fatal("no error from a dead Redis")
 		}
 	}

@@ -27,6 +27,9 @@ func Run(t *testing.T, open func(*testing.T) *session.Session) {
 	for name, test := range map[string]func(*testing.T, *session.Session){
 		"AWindowIsTakenOut":     testTaken,
 		"TwoTurnsAtOnce":        testTwoAtOnce,
+		"TheFirstTurn":          testFirst,
+		"ATurnThatIsForgotten":  testForgotten,
+		"NoWindowLacksATurn":    func(t *testing.T, s *session.Session) { Interleave(t, s, nil) },
 		"TheLastTurnsAreKept":   testLast,
 		"NoEntriesDropIt":       testDrop,
 		"TenantsAreStrangers":   testStrangers,
@@ -43,25 +46,36 @@ func Run(t *testing.T, open func(*testing.T) *session.Session) {
 // Window takes a conversation's window out.
 func Window(t testing.TB, s *session.Session, sc tenant.Scope, conversation string) []string {
 	t.Helper()
-	got, err := s.Take(t.Context(), sc, conversation)
+	got, _ := take(t, s, sc, conversation)
+	return got
+}
+
+func take(t testing.TB, s *session.Session, sc tenant.Scope, conversation string) (out []string, token session.Token) {
+	t.Helper()
+	got, token, err := s.Take(t.Context(), sc, conversation)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var out []string
 	for _, e := range got {
 		out = append(out, string(e))
 	}
-	return out
+	return out, token
 }
 
-// Put makes entries the window.
+// Put makes entries the window, as a turn does: it takes what is there before.
 func Put(t testing.TB, s *session.Session, sc tenant.Scope, conversation string, entries ...string) {
+	t.Helper()
+	_, token := take(t, s, sc, conversation)
+	put(t, s, sc, conversation, token, entries...)
+}
+
+func put(t testing.TB, s *session.Session, sc tenant.Scope, conversation string, token session.Token, entries ...string) {
 	t.Helper()
 	var bytes [][]byte
 	for _, e := range entries {
 		bytes = append(bytes, []byte(e))
 	}
-	if err := s.Put(t.Context(), sc, conversation, bytes...); err != nil {
+	if err := s.Put(t.Context(), sc, conversation, token, bytes...); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -83,14 +97,64 @@ func testTaken(t *testing.T, s *session.Session) {
 }
 
 // The window of the first of two turns to end lacks the second and the other way
-// round, so there is none.
+// round, so there is none, and for a moment none is made.
 func testTwoAtOnce(t *testing.T, s *session.Session) {
+	sc := tenanttest.Scope("abc")
+	for name, end := range map[string]func(conv string, one, two session.Token){
+		"the one that began first": func(conv string, one, two session.Token) {
+			put(t, s, sc, conv, one, "0", "one")
+			want(t, s, sc, conv)
+			put(t, s, sc, conv, two, "0", "two")
+		},
+		"the one that began last": func(conv string, one, two session.Token) {
+			put(t, s, sc, conv, two, "0", "two")
+			put(t, s, sc, conv, one, "0", "one")
+		},
+	} {
+		conv := ulid.Make().String()
+		put(t, s, sc, conv, session.Token{}, "0")
+		_, one := take(t, s, sc, conv)
+		_, two := take(t, s, sc, conv)
+		end(conv, one, two)
+		want(t, s, sc, conv)
+		Put(t, s, sc, conv, "0", "one", "two", "three")
+		if got := Window(t, s, sc, conv); got != nil {
+			t.Errorf("%s ends first: the window %q was made while the table may lack a turn", name, got)
+		}
+	}
+}
+
+// A conversation's first turn takes no window, and puts only where nobody was.
+func testFirst(t *testing.T, s *session.Session) {
+	sc := tenanttest.Scope("abc")
+	for name, before := range map[string]func(conv string){
+		"a window":        func(conv string) { put(t, s, sc, conv, session.Token{}, "x") },
+		"a mark":          func(conv string) { take(t, s, sc, conv) },
+		"it is unsettled": func(conv string) { put(t, s, sc, conv, session.Token{}) },
+	} {
+		conv := ulid.Make().String()
+		before(conv)
+		put(t, s, sc, conv, session.Token{}, "first")
+		if got := Window(t, s, sc, conv); got != nil {
+			t.Errorf("where there is %s: %q", name, got)
+		}
+	}
+	conv := ulid.Make().String()
+	put(t, s, sc, conv, session.Token{}, "first") // the control
+	want(t, s, sc, conv, "first")
+}
+
+// A and B overlap, and C, which took the window that A left, ends without a word. B's
+// window would be believed, and lacks A.
+func testForgotten(t *testing.T, s *session.Session) {
 	sc, conv := tenanttest.Scope("abc"), ulid.Make().String()
-	Put(t, s, sc, conv, "first")
-	Put(t, s, sc, conv, "second")
+	put(t, s, sc, conv, session.Token{}, "0")
+	_, b := take(t, s, sc, conv)
+	_, a := take(t, s, sc, conv)
+	put(t, s, sc, conv, a, "0", "A")
+	want(t, s, sc, conv, "0", "A") // C
+	put(t, s, sc, conv, b, "0", "B")
 	want(t, s, sc, conv)
-	Put(t, s, sc, conv, "third")
-	want(t, s, sc, conv, "third")
 }
 
 func testLast(t *testing.T, s *session.Session) {
@@ -126,16 +190,16 @@ func testStrangers(t *testing.T, s *session.Session) {
 
 func testZeroScope(t *testing.T, s *session.Session) {
 	var zero tenant.Scope
-	_, err := s.Take(t.Context(), zero, "c")
-	for name, err := range map[string]error{"Take": err, "Put": s.Put(t.Context(), zero, "c", []byte("x"))} {
+	_, _, err := s.Take(t.Context(), zero, "c")
+	for name, err := range map[string]error{"Take": err, "Put": s.Put(t.Context(), zero, "c", session.Token{}, []byte("x"))} {
 		if !problem.Is(err, problem.Internal) {
 			t.Errorf("%s with the zero scope: %v", name, err)
 		}
 	}
 	// The driver refuses it too, should the session ever not.
 	session.Decorate(s, func(d driver.Driver) driver.Driver {
-		_, err := d.Take(t.Context(), zero, "c")
-		for name, err := range map[string]error{"Take": err, "Put": d.Put(t.Context(), zero, "c", [][]byte{[]byte("x")})} {
+		_, err := d.Take(t.Context(), zero, "c", "m")
+		for name, err := range map[string]error{"Take": err, "Put": d.Put(t.Context(), zero, "c", "m", [][]byte{[]byte("x")})} {
 			if !problem.Is(err, problem.Internal) {
 				t.Errorf("the driver's %s with the zero scope: %v", name, err)
 			}
@@ -150,11 +214,10 @@ func testEnded(t *testing.T, s *session.Session) {
 	cancel()
 	sc, conv := tenanttest.Scope("abc"), ulid.Make().String()
 	Put(t, s, sc, conv, "x")
-	if got, err := s.Take(ctx, sc, conv); err == nil || got != nil {
+	if got, _, err := s.Take(ctx, sc, conv); err == nil || got != nil {
 		t.Errorf("%q, %v after the end", got, err)
 	}
-	// A take that failed may have taken or not: the window is in doubt.
-	want(t, s, sc, conv)
+	want(t, s, sc, conv, "x") // nobody was asked, and no turn has ended
 }
 
 // Observe returns s with before called ahead of each call of its driver. An error it
@@ -168,16 +231,16 @@ type observed struct {
 	before func(context.Context, string) error
 }
 
-func (o observed) Take(ctx context.Context, sc tenant.Scope, conversation string) ([][]byte, error) {
+func (o observed) Take(ctx context.Context, sc tenant.Scope, conversation, mark string) ([][]byte, error) {
 	if err := o.before(ctx, "Take"); err != nil {
 		return nil, err
 	}
-	return o.Driver.Take(ctx, sc, conversation)
+	return o.Driver.Take(ctx, sc, conversation, mark)
 }
 
-func (o observed) Put(ctx context.Context, sc tenant.Scope, conversation string, entries [][]byte) error {
+func (o observed) Put(ctx context.Context, sc tenant.Scope, conversation, mark string, entries [][]byte) error {
 	if err := o.before(ctx, "Put"); err != nil {
 		return err
 	}
-	return o.Driver.Put(ctx, sc, conversation, entries)
+	return o.Driver.Put(ctx, sc, conversation, mark, entries)
 }

@@ -5,6 +5,8 @@ import (
 	"log/slog"
 
 	"github.com/ncruces/go-sqlite3"
+
+	"switchboard/shared/problem"
 )
 
 // limits say at how many pages of the WAL it is copied into the database. That
@@ -37,20 +39,37 @@ func (st *store) checkpointSoon(f *file) {
 	}
 	s.soon = true
 	st.background.Go(func() {
-		// What the checkpoint has to sync first is synced before it has the lock.
-		// If that fails, so will the checkpoint, or the session is closed already.
-		_ = s.flush.wait(context.Background(), s.flush.all())
-		f.mu.Lock()
-		defer f.mu.Unlock()
-		if f.session != s || s.flush.failed() {
-			return
+		err := problem.Guard("sqlitetable.checkpointSoon", func() error {
+			st.checkpoint(f, s)
+			return nil
+		})
+		if err != nil {
+			st.opts.Log.Error("checkpoint failed", slog.String("project", f.project), slog.Any("error", err))
 		}
-		if s.soon = false; !f.queue.idle() {
-			return // another time
-		}
-		if err := s.checkpointIf(s.limits.whenIdle); s.broken {
+	})
+}
+
+// checkpoint copies the WAL of f, if s is still its session and nobody waits.
+func (st *store) checkpoint(f *file, s *session) {
+	// What the checkpoint has to sync first is synced before it has the lock.
+	// If that fails, so will the checkpoint, or the session is closed already.
+	_ = s.flush.wait(context.Background(), s.flush.all())
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.session != s || s.flush.failed() {
+		return
+	}
+	if s.soon = false; !f.queue.idle() {
+		return // another time
+	}
+	var err error
+	returned := false
+	defer func() { // what SQLite was at when it panicked, nobody must go on with
+		if s.broken = s.broken || !returned; s.broken {
 			st.opts.Log.Error("table file is reopened", slog.String("project", f.project), slog.Any("error", err))
 			st.shut(f)
 		}
-	})
+	}()
+	err = s.checkpointIf(s.limits.whenIdle)
+	returned = true
 }

@@ -71,3 +71,25 @@ func TestFailedCheckpoint(t *testing.T) {
 		})
 	}
 }
+
+// TestCheckpointThatPanics: it is on nobody's goroutine, so left alone it would end
+// the process. The file goes on with a new session.
+func TestCheckpointThatPanics(t *testing.T) {
+	t.Parallel()
+	var log logged
+	st, tbl, d := onFaulty(t, &sqlitetable.Options{Log: slog.New(slog.NewTextHandler(&log, nil))})
+	st.Checkpoint(20, 1_000_000)
+	works(t, tbl, one)
+	d.panicSync.Store(true)
+	must(t, tbl.Write(t.Context(), one, table.Create(item("a"), make([]byte, 200_000))))
+	if n, err := st.Pages(one); err != nil || n != 0 {
+		t.Errorf("%d pages, %v", n, err)
+	}
+	if text := log.text(); d.panicSync.Load() || strings.Count(text, "reopened") != 1 || strings.Count(text, "checkpoint failed") != 1 {
+		t.Errorf("the log does not say what happened: %s", text)
+	}
+	if it, err := tbl.Get(t.Context(), one, item("a")); err != nil || len(it.Body) != 200_000 {
+		t.Errorf("Get: %d bytes, %v", len(it.Body), err)
+	}
+	works(t, tbl, one)
+}

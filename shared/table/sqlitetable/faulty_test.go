@@ -14,11 +14,12 @@ import (
 )
 
 // faulty is a disk whose writes to a WAL do what fault says, if it is set, and
-// whose next sync of one by SQLite, if that is to fail, fails.
+// whose next sync of one by SQLite, if that is to fail or to panic, does.
 type faulty struct {
 	vfs.VFS
-	fault    atomic.Pointer[func() error]
-	failSync atomic.Bool
+	fault     atomic.Pointer[func() error]
+	failSync  atomic.Bool
+	panicSync atomic.Bool
 }
 
 // onFaulty opens a table on a faulty disk.
@@ -65,6 +66,9 @@ func (f *faultyFile) WriteAt(b []byte, off int64) (int, error) {
 func (f *faultyFile) Sync(flags vfs.SyncFlag) error {
 	if f.d.failSync.CompareAndSwap(true, false) {
 		return errors.New("disk on fire")
+	}
+	if f.d.panicSync.CompareAndSwap(true, false) {
+		panic("disk on fire")
 	}
 	return f.File.Sync(flags)
 }

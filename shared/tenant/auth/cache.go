@@ -88,7 +88,11 @@ func (c *cache[V]) get(ctx context.Context, id string) (V, error) {
 // refresh renews an entry in the background. If the directory does not answer the
 // entry stays until it is stale, and then requests are refused.
 func (c *cache[V]) refresh(ctx context.Context, id string) {
-	if _, err := c.fetch(ctx, id); err != nil {
+	err := problem.Guard("auth.refresh", func() error {
+		_, err := c.fetch(ctx, id)
+		return err
+	})
+	if err != nil {
 		slog.WarnContext(ctx, "not refreshed", slog.String("what", c.what), slog.String("id", id), slog.Any("err", err))
 		c.mu.Lock()
 		defer c.mu.Unlock()

@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -16,9 +17,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
+	"switchboard/shared/seal"
 	"switchboard/shared/seal/sealtest"
 	"switchboard/shared/table/dynamotable"
 	"switchboard/shared/table/dynamotable/dynamotest"
+	"switchboard/shared/table/sqlitetable"
+	"switchboard/shared/table/tabletest"
 	"switchboard/shared/tenant"
 	"switchboard/shared/tenant/auth"
 )
@@ -320,6 +324,44 @@ func TestRefreshHoldsNobodyUp(t *testing.T) {
 		t.Errorf("%d reads of the directory", n)
 	}
 	close(release)
+}
+
+// A look-up in the background is on nobody's goroutine: a panic in it, left alone,
+// would end the process. It is a look-up that failed.
+func TestARefreshThatPanics(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tbl, err := sqlitetable.Open(t.TempDir(), make([]byte, 32), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer tbl.Close()
+		var broken atomic.Bool
+		dir, err := auth.NewDirectory(tabletest.Observe(tbl, func(context.Context, string) error {
+			if broken.Load() {
+				panic("directory")
+			}
+			return nil
+		}).SealedBy(seal.Unsealed()), master)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d := &door{dir: dir, gate: auth.NewGate(dir, nil, nil)}
+		d.Handler = auth.Handler(d.gate, []auth.Route{echo()})
+		_, text := d.issue(t, auth.Credential{})
+		wantStatus(t, d.say(text), 200)
+		broken.Store(true)
+		time.Sleep(auth.Fresh)
+		wantStatus(t, d.say(text), 200)
+		synctest.Wait()
+		broken.Store(false)
+		time.Sleep(time.Second)
+		wantStatus(t, d.say(text), 200) // and it is looked up again
+		synctest.Wait()
+		broken.Store(true)
+		time.Sleep(auth.Stale - time.Second)
+		wantStatus(t, d.say(text), 200)
+		synctest.Wait()
+	})
 }
 
 // Two who revoke a credential at the same moment have both done it.

@@ -3,6 +3,7 @@ package auth
 import (
 	"bytes"
 	"errors"
+	"log/slog"
 	"net/http"
 	"strconv"
 	"sync"
@@ -183,18 +184,24 @@ func (e *events) abandon() bool {
 // alive is the heartbeat: it runs when nothing was sent for so long. It does not
 // queue up behind a write under way, but looks again soon.
 func (e *events) alive() {
-	if !e.mu.TryLock() {
-		time.AfterFunc(time.Second, e.alive)
-		return
+	err := problem.Guard("auth.alive", func() error {
+		if !e.mu.TryLock() {
+			time.AfterFunc(time.Second, e.alive)
+			return nil
+		}
+		defer e.mu.Unlock()
+		if e.closed {
+			return nil
+		}
+		if len(e.unsent) == 0 {
+			e.unsent = append(e.unsent, ": still here\n\n"...)
+		}
+		e.send()
+		return nil
+	})
+	if err != nil {
+		slog.Error("heartbeat failed", slog.Any("err", err))
 	}
-	defer e.mu.Unlock()
-	if e.closed {
-		return
-	}
-	if len(e.unsent) == 0 {
-		e.unsent = append(e.unsent, ": still here\n\n"...)
-	}
-	e.send()
 }
 
 // send writes what was gathered. mu is held.

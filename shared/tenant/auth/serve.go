@@ -172,7 +172,7 @@ type tracked struct {
 
 func (t *tracked) begin() {
 	t.begun = true
-	http.NewResponseController(t.ResponseWriter).SetWriteDeadline(time.Now().Add(writeTimeout)) // not every host has it
+	http.NewResponseController(t.ResponseWriter).SetWriteDeadline(time.Now().Add(writeTimeout)) // both hosts have it
 }
 
 func (t *tracked) WriteHeader(status int) {

@@ -3,6 +3,8 @@ package auth
 import (
 	"context"
 	"time"
+
+	"switchboard/shared/problem"
 )
 
 // watchEvery is how often an open stream's credential is looked at. What is held of
@@ -30,7 +32,7 @@ type watcher struct {
 }
 
 func (w *watcher) look() {
-	if err := w.g.stands(w.ctx, w.p); err != nil {
+	if err := problem.Guard("auth.watch", func() error { return w.g.stands(w.ctx, w.p) }); err != nil {
 		w.cancel(err)
 		return
 	}

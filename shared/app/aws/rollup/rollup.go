@@ -65,6 +65,7 @@ import (
 	"switchboard/shared/app/aws/internal/account"
 	"switchboard/shared/chat"
 	"switchboard/shared/company"
+	"switchboard/shared/problem"
 	"switchboard/shared/seal"
 	"switchboard/shared/table"
 	"switchboard/shared/table/dynamotable"
@@ -124,7 +125,7 @@ func (r *Rollup) Records(ctx context.Context, records []events.DynamoDBEventReco
 	g.SetLimit(atOnce)
 	for id, p := range parts {
 		g.Go(func() error {
-			if err := r.turns.Watch(ctx, work(id), p.changes); err != nil {
+			if err := problem.Guard("rollup.Records", func() error { return r.turns.Watch(ctx, work(id), p.changes) }); err != nil {
 				mu.Lock()
 				defer mu.Unlock()
 				failed[p.first] = fmt.Errorf("%s: %w", id, err)
@@ -174,11 +175,7 @@ func (r *Rollup) Tick(ctx context.Context) error {
 	g.SetLimit(atOnce)
 	for _, id := range r.tenants {
 		g.Go(func() error {
-			n, err := r.turns.CloseDue(ctx, work(id))
-			if n > 0 {
-				slog.LogAttrs(ctx, slog.LevelInfo, "closed turns of a process that ended", slog.String("project", id.String()), slog.Int("turns", n))
-			}
-			if err != nil {
+			if err := problem.Guard("rollup.Tick", func() error { return r.closeDue(ctx, id) }); err != nil {
 				mu.Lock()
 				defer mu.Unlock()
 				failed = append(failed, fmt.Errorf("%s: %w", id, err))
@@ -188,4 +185,12 @@ func (r *Rollup) Tick(ctx context.Context) error {
 	}
 	g.Wait()
 	return errors.Join(failed...)
+}
+
+func (r *Rollup) closeDue(ctx context.Context, id tenant.ID) error {
+	n, err := r.turns.CloseDue(ctx, work(id))
+	if n > 0 {
+		slog.LogAttrs(ctx, slog.LevelInfo, "closed turns of a process that ended", slog.String("project", id.String()), slog.Int("turns", n))
+	}
+	return err
 }

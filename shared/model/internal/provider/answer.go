@@ -12,7 +12,7 @@ import (
 // Bounds on what a server may make us hold.
 const (
 	maxCalls     = 128
-	maxArguments = 1 << 20
+	maxArguments = 1 << 20 // bytes, of all calls together
 )
 
 // ErrTooMuch is an answer larger than any model's.
@@ -31,6 +31,7 @@ type Answer struct {
 
 	calls  []call // begun, and not whole yet
 	begun  int    // calls in all
+	held   int    // bytes of them in all
 	doubts []model.ToolCall
 	usage  model.Usage // totals so far
 }
@@ -75,7 +76,8 @@ func (a *Answer) Text(s string) {
 // BeginCall begins the block of a tool call. input is the arguments, where the
 // provider sends them along; pieces replace them.
 func (a *Answer) BeginCall(block int, id, name string, input jsontext.Value) error {
-	if a.begun++; a.begun > maxCalls || len(input) > maxArguments {
+	a.held += len(id) + len(name) + len(input)
+	if a.begun++; a.begun > maxCalls || a.held > maxArguments {
 		return ErrTooMuch
 	}
 	c := call{block: block, ToolCall: model.ToolCall{ID: id, Name: name, Arguments: "{}"}}
@@ -93,7 +95,7 @@ func (a *Answer) Piece(block int, s string) error {
 	if c == nil {
 		return nil
 	}
-	if len(c.args)+len(s) > maxArguments {
+	if a.held += len(s); a.held > maxArguments {
 		return ErrTooMuch
 	}
 	c.args = append(c.args, s...)

@@ -5,6 +5,17 @@ import (
 	"io"
 )
 
+// firstBuf is how large the buffer is that a stream is read into, unless a line is
+// longer.
+const firstBuf = 4 << 10
+
+// maxIdle is how large a buffer may be that nothing is in: one long event is no reason
+// to hold its size for the rest of a stream.
+const maxIdle = 64 << 10
+
+// bom may stand at the very start of a stream, and is no part of its first line.
+const bom = "\ufeff"
+
 // maxEvent bounds an event, and a line: no chunk of an answer is as long.
 const maxEvent = 8 << 20
 
@@ -15,29 +26,33 @@ type Events struct {
 	r          io.Reader
 	buf        []byte
 	start, end int  // what of buf is not read yet
+	begun      bool // a line was read
 	lf         bool // the last line ended in a CR: a LF that follows belongs to it
 	name, data []byte
 }
 
 // NewEvents returns an Events over a stream.
-func NewEvents(r io.Reader) *Events { return &Events{r: r, buf: make([]byte, 4<<10)} }
+func NewEvents(r io.Reader) *Events { return &Events{r: r, buf: make([]byte, firstBuf)} }
 
 // Next returns the next event's name ("" if it has none) and data; lines of data are
 // joined by line feeds. Both are valid until the next call. The error of a stream
 // that ended is io.EOF, and a begun event is then dropped, as the format says.
 func (e *Events) Next() (name, data []byte, err error) {
-	e.name, e.data = e.name[:0], e.data[:0]
+	e.name, e.data = emptied(e.name), emptied(e.data)
 	lines := 0
 	for {
 		line, err := e.line()
 		if err != nil {
 			return nil, nil, err
 		}
+		if !e.begun {
+			e.begun, line = true, bytes.TrimPrefix(line, []byte(bom))
+		}
 		if len(line) == 0 {
 			if len(e.data) > 0 {
 				return e.name, e.data, nil
 			}
-			e.name, lines = e.name[:0], 0
+			e.name, lines = emptied(e.name), 0
 			continue
 		}
 		field, value, _ := bytes.Cut(line, []byte{':'})
@@ -56,6 +71,14 @@ func (e *Events) Next() (name, data []byte, err error) {
 			}
 		}
 	}
+}
+
+// emptied returns a buffer with nothing in it: b, unless that is long.
+func emptied(b []byte) []byte {
+	if cap(b) > maxIdle {
+		return nil
+	}
+	return b[:0]
 }
 
 // line returns the next line without its end, valid until the next call.
@@ -82,8 +105,12 @@ func (e *Events) line() ([]byte, error) {
 
 // fill reads more behind what is not read yet.
 func (e *Events) fill() error {
-	e.end = copy(e.buf, e.buf[e.start:e.end])
-	e.start = 0
+	unread, into := e.buf[e.start:e.end], e.buf
+	if len(e.buf) > maxIdle && len(unread) < firstBuf {
+		into = make([]byte, firstBuf)
+	}
+	e.end = copy(into, unread)
+	e.buf, e.start = into, 0
 	if e.end == len(e.buf) {
 		if e.end >= maxEvent {
 			return ErrTooMuch

@@ -49,6 +49,8 @@ func TestEvents(t *testing.T) {
 		"blank lines":         {"\n\n\ndata: a\n\n\n\n", []event{{"", "a"}}},
 		"a begun one is cut":  {"data: a\n\ndata: b\n", []event{{"", "a"}}},
 		"a begun line is cut": {"data: a\n\ndata: b", []event{{"", "a"}}},
+		"a mark of UTF-8":     {"\ufeffdata: a\n\n\ufeffdata: b\n\n", []event{{"", "a"}}},
+		"a mark alone":        {"\ufeff\n\ndata: a\n\n", []event{{"", "a"}}},
 		"long":                {"data: " + long + "\n\ndata: b\n\n", []event{{"", long}, {"", "b"}}},
 	} {
 		for way, r := range map[string]io.Reader{
@@ -89,6 +91,32 @@ func TestEventsAreBounded(t *testing.T) {
 	}
 }
 
+// TestALongEventIsNotHeld: what one event took, the rest of the stream does not.
+func TestALongEventIsNotHeld(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("x", 8<<20-100)
+	for name, in := range map[string]string{
+		"name":                  "event: " + long + "\ndata: a\n\ndata: small\n\ndata: small\n\n",
+		"name without an event": "event: " + long + "\n\ndata: small\n\ndata: small\n\n",
+		"data":                  "data: " + long + "\n\ndata: small\n\ndata: small\n\n",
+		"data in lines":         strings.Repeat("data: "+long[:1<<20]+"\n", 7) + "\ndata: small\n\ndata: small\n\n",
+	} {
+		e := provider.NewEvents(&stepwise{strings.NewReader(in), 256 << 10})
+		var small int
+		for _, data, err := e.Next(); err == nil; _, data, err = e.Next() {
+			if string(data) == "small" {
+				small++
+			}
+		}
+		if small != 2 {
+			t.Fatalf("after a long %s: %d more events", name, small)
+		}
+		if held := e.Held(); held > 64<<10 {
+			t.Errorf("after a long %s the stream holds %d bytes", name, held)
+		}
+	}
+}
+
 // FuzzEventsAreTheSDKs: what the decoder of an official SDK finds is what ours does.
 func FuzzEventsAreTheSDKs(f *testing.F) {
 	f.Add([]byte("event: e\r\ndata: a\r\n\r\n: c\ndata: b\n\n"), uint8(3))
@@ -96,6 +124,9 @@ func FuzzEventsAreTheSDKs(f *testing.F) {
 	f.Fuzz(func(t *testing.T, in []byte, step uint8) {
 		if bytes.Contains(bytes.ReplaceAll(in, []byte("\r\n"), nil), []byte("\r")) {
 			return // a lone CR ends a line by the standard, and not for the SDK
+		}
+		if bytes.HasPrefix(in, []byte("\ufeff")) {
+			return // by the standard it is no part of the stream, and for the SDK it is
 		}
 		var want []event
 		sdk := ssestream.NewDecoder(&http.Response{Body: io.NopCloser(bytes.NewReader(in)), Header: http.Header{}})

@@ -52,11 +52,11 @@ func searches(ctx context.Context, x *search.Index, id tenant.ID) {
 }
 
 func sessions(ctx context.Context, s *session.Session, id tenant.ID) {
-	_, _ = s.Take(ctx, "conversation")         // want: "not enough arguments"
-	_, _ = s.Take(ctx, "acme", "conversation") // want: "cannot use \"acme\""
-	_, _ = s.Take(ctx, id, "conversation")     // want: "cannot use id"
-	_ = s.Put(ctx, "conversation")             // want: "not enough arguments"
-	_ = s.Put(ctx, id, "conversation")         // want: "cannot use id"
+	_, _, _ = s.Take(ctx, "conversation")               // want: "not enough arguments"
+	_, _, _ = s.Take(ctx, "acme", "conversation")       // want: "cannot use \"acme\""
+	_, _, _ = s.Take(ctx, id, "conversation")           // want: "cannot use id"
+	_ = s.Put(ctx, "conversation")                      // want: "not enough arguments"
+	_ = s.Put(ctx, id, "conversation", session.Token{}) // want: "cannot use id"
 }
 
 func models(ctx context.Context, m *model.Models, id tenant.ID) {
