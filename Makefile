@@ -5,7 +5,8 @@ GO       ?= go
 export CGO_ENABLED := 0
 # OpenAI's SDK has thousands of instances of a few generic functions, of which a turn
 # calls hardly any: not inlining within it takes 260 KB off the zip.
-LAMBDA   := -trimpath -tags lambda.norpc -ldflags "-s -w" -gcflags 'github.com/openai/openai-go/v3/...=-l'
+SMALL    := $(foreach sdk,openai/openai-go/v3 anthropics/anthropic-sdk-go aws/aws-sdk-go-v2 aws/smithy-go,-gcflags 'github.com/$(sdk)/...=-l')
+LAMBDA   := -trimpath -tags lambda.norpc -ldflags "-s -w" $(SMALL)
 
 .DEFAULT_GOAL := help
 .PHONY: help run build test race vet fmt fuzz verify bench crash clean build-ChatFunction build-RollupFunction
