@@ -34,7 +34,7 @@ const projectWildcard = "{project}"
 // project, that project's own audit log has the request before fn runs.
 func Admin[In, Out any](pattern string, fn func(context.Context, Operator, *Request[In]) (Out, error)) Route {
 	allow := Allow{Kinds: []Kind{OperatorKey}}
-	return Route{Pattern: pattern, Allow: allow, Admin: true, serve: func(g *Gate, w http.ResponseWriter, r *http.Request) error {
+	return Route{Pattern: pattern, Allow: allow, Admin: true, Body: bodyOf[In](), serve: func(g *Gate, w http.ResponseWriter, r *http.Request) error {
 		p, err := g.authenticate(r.Context(), r.Header)
 		if err != nil {
 			return err
