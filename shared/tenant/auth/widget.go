@@ -57,6 +57,9 @@ func WidgetToken() Route {
 		if p.visitor == nil {
 			mayRead(w.Header(), origin)
 		}
+		if _, err := queryOf(r.URL.RawQuery); err != nil {
+			return err
+		}
 		var in tokenRequest
 		body, err := readBody(w, r)
 		if err == nil {
