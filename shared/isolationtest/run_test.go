@@ -80,11 +80,19 @@ func (w *world) cells() (out []*cell) {
 	return out
 }
 
-// judge says what is wrong with the answer to an attempt; "" = nothing.
+// judge says what is wrong with an answer's status; "" = nothing.
 func (w *world) judge(a *attempt, r response) string {
 	if r.status == 0 || r.status >= 500 {
 		return fmt.Sprintf("status %d", r.status)
 	}
+	if r.status < 400 && (a.must || a.route != nil && !a.route.Public && !w.allowed[place(a.route, "", a.who.name)]) {
+		return fmt.Sprintf("served with %d", r.status)
+	}
+	return ""
+}
+
+// leak names what is in the answer and is not the caller's; "" = nothing.
+func (w *world) leak(a *attempt, r response) string {
 	all := slices.Clone(r.body)
 	for _, name := range slices.Sorted(maps.Keys(r.header)) {
 		all = append(all, "\n"+name+": "+strings.Join(r.header[name], ",")...)
@@ -103,9 +111,6 @@ func (w *world) judge(a *attempt, r response) string {
 		if bytes.Contains(all, []byte(v.id)) && !w.reads(a.who, v.project, v.person) {
 			return "the conversation " + v.id
 		}
-	}
-	if r.status < 400 && (a.must || a.route != nil && !a.route.Public && !w.allowed[place(a.route, "", a.who.name)]) {
-		return fmt.Sprintf("served with %d", r.status)
 	}
 	return ""
 }
@@ -154,8 +159,9 @@ func (r *runner) try(ctx context.Context, c *cell, n, round int) {
 	answer := r.w.sendIn(ctx, a)
 	var one tally
 	one.attempts = 1
-	wrong := ""
-	if ctx.Err() == nil || answer.status != 0 { // a client that went away has no answer
+	gone := ctx.Err() != nil // nobody reads the answer; it is searched all the same
+	wrong := r.w.leak(a, answer)
+	if wrong == "" && !gone {
 		wrong = r.w.judge(a, answer)
 	}
 	if answer.status >= 400 {
@@ -163,10 +169,10 @@ func (r *runner) try(ctx context.Context, c *cell, n, round int) {
 	} else {
 		one.served = 1
 	}
-	if a.check != nil && wrong == "" {
+	if a.check != nil && wrong == "" && !gone {
 		wrong = a.check(answer)
 	}
-	if a.twin != nil && wrong == "" && ctx.Err() == nil {
+	if a.twin != nil && wrong == "" && !gone {
 		wrong = same(answer, r.w.send(a.twin))
 		r.count(24, &tally{attempts: 1, refused: 1, failures: failed(wrong)})
 	}
@@ -277,7 +283,7 @@ func (r *runner) rounds(cells []*cell, least int) {
 		for worker := range workers {
 			g.Go(func() {
 				for n := worker; n < len(cells); n += workers {
-					if c := cells[n]; !c.costly || round == 0 || (n+round)%32 == 0 {
+					if c := cells[n]; !c.costly || round == 0 || (n+round)%8 == 0 {
 						r.try(context.Background(), c, n, round)
 					}
 				}
