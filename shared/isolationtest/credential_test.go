@@ -148,7 +148,7 @@ func (w *world) identities(i *identity, rt *auth.Route) []maker {
 
 // shutOut is class 12: who is revoked or suspended stays out by every way in.
 func shutOut(w *world, i *identity, rt *auth.Route) (out []maker) {
-	if rt.Public || !slices.Contains([]string{"revoked", "suspended", "visitor(suspended)", "visitor(of suspended)"}, i.name) {
+	if rt.Public || !slices.Contains([]string{"revoked", "suspended", "visitor(suspended)", "visitor(of suspended)", "visitor(of revoked)"}, i.name) {
 		return nil
 	}
 	way := func(rng *rand.Rand) *attempt {

@@ -135,8 +135,8 @@ func (w *world) people() {
 		_, pk[p] = w.issue(auth.Credential{Kind: auth.Publishable, Project: p})
 	}
 	page := func(p string) []string { return []string{"Origin", apptest.Origin(p)} }
-	token := func(p, visitor string) string {
-		r := w.send(t0(pk[p], "POST", "/v1/widget/token", `{"assistant":"website","visitor_id":"`+visitor+`"}`, page(p)...))
+	token := func(p, key, visitor string) string {
+		r := w.send(t0(key, "POST", "/v1/widget/token", `{"assistant":"website","visitor_id":"`+visitor+`"}`, page(p)...))
 		return apptest.Get(r.body, "token")
 	}
 	_, op := w.issue(auth.Credential{Kind: auth.OperatorKey})
@@ -145,20 +145,24 @@ func (w *world) people() {
 	w.join(identity{name: "sk", project: alpha, key: sk(alpha, 0)})
 	w.join(identity{name: "sk(neighbour)", project: beta, key: sk(beta, 0)})
 	w.join(identity{name: "pk", project: alpha, key: pk[alpha], header: page(alpha)})
-	w.join(identity{name: "ada", project: alpha, person: "visitor:~ada", key: token(alpha, "ada"), header: page(alpha)})
-	w.join(identity{name: "bob", project: alpha, person: "visitor:~bob", key: token(alpha, "bob"), header: page(alpha)})
-	w.join(identity{name: "ada(neighbour)", project: beta, person: "visitor:~ada", key: token(beta, "ada"), header: page(beta)})
+	w.join(identity{name: "ada", project: alpha, person: "visitor:~ada", key: token(alpha, pk[alpha], "ada"), header: page(alpha)})
+	w.join(identity{name: "bob", project: alpha, person: "visitor:~bob", key: token(alpha, pk[alpha], "bob"), header: page(alpha)})
+	w.join(identity{name: "ada(neighbour)", project: beta, person: "visitor:~ada", key: token(beta, pk[beta], "ada"), header: page(beta)})
 	w.join(identity{name: "op", key: op})
 	w.join(identity{name: "op(acts)", project: alpha, key: op, header: []string{"Act-As", alpha, "Act-As-Reason", "the customer asked us"}})
 	w.join(identity{name: "suspended", project: gamma, key: sk(gamma, 0)})
-	w.join(identity{name: "visitor(suspended)", project: alpha, person: "visitor:~eve", key: token(alpha, "eve"), header: page(alpha)})
-	w.join(identity{name: "visitor(of suspended)", project: gamma, person: "visitor:~ada", key: token(gamma, "ada"), header: page(gamma)})
+	w.join(identity{name: "visitor(suspended)", project: alpha, person: "visitor:~eve", key: token(alpha, pk[alpha], "eve"), header: page(alpha)})
+	w.join(identity{name: "visitor(of suspended)", project: gamma, person: "visitor:~ada", key: token(gamma, pk[gamma], "ada"), header: page(gamma)})
 	w.join(identity{name: "sk(near)", project: near, key: sk(near, 0)})
 	c, text := w.issue(auth.Credential{Kind: auth.SecretKey, Project: alpha})
 	w.join(identity{name: "revoked", project: alpha, key: text})
 	sk(delta, 0)
-	if err := w.server.Local.Directory.Revoke(context.Background(), c.ID); err != nil {
-		w.t.Fatal(err)
+	endedKey, ended := w.issue(auth.Credential{Kind: auth.Publishable, Project: alpha})
+	w.join(identity{name: "visitor(of revoked)", project: alpha, person: "visitor:~dan", key: token(alpha, ended, "dan"), header: page(alpha)})
+	for _, id := range []string{c.ID, endedKey.ID} {
+		if err := w.server.Local.Directory.Revoke(context.Background(), id); err != nil {
+			w.t.Fatal(err)
+		}
 	}
 }
 

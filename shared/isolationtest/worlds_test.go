@@ -5,6 +5,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -53,6 +54,14 @@ func (s *side) see(a *attempt) response {
 	return r
 }
 
+// tick waits for the next millisecond. Ids are ordered by it: of two turns that one
+// client takes within the same one, either may come first in a conversation.
+func tick() {
+	for began := time.Now().UnixMilli(); time.Now().UnixMilli() == began; {
+		runtime.Gosched()
+	}
+}
+
 // act does one thing of A's. What it is follows from rng alone, so that both worlds are
 // done the same.
 func (s *side) act(rng *rand.Rand, theirs string) {
@@ -78,6 +87,7 @@ func (s *side) act(rng *rand.Rand, theirs string) {
 		if n%3 == 0 {
 			a.header = []string{"Idempotency-Key", key}
 		}
+		tick()
 		if r := s.see(a); r.status == 200 && fresh {
 			s.convs[who.name] = append(mine, apptest.Get(r.body, "conversation_id"))
 		}
