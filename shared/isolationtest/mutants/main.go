@@ -86,7 +86,7 @@ func try(name string) (verdict string, err error) {
 	if err != nil {
 		return "", err
 	}
-	args := append([]string{"test", "-overlay", overlay, "-vet=off", "-count=1", "-run", "^(" + m.test + ")$", m.pkg}, m.args...)
+	args := append([]string{"test", "-overlay", overlay, "-vet=off", "-count=1", "-timeout=3m", "-run", "^(" + m.test + ")$", m.pkg}, m.args...)
 	out, err := exec.Command("go", args...).CombinedOutput()
 	failed, ran := errors.AsType[*exec.ExitError](err)
 	switch {
