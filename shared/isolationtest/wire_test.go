@@ -49,6 +49,11 @@ func jsonDifferentials(w *world, i *identity, rt *auth.Route) (out []maker) {
 	more(func(_ *rand.Rand, b, v string) string {
 		return `{"` + strings.ToUpper(f[:1]) + f[1:] + `":"` + v + `",` + b[1:]
 	})
+	more(func(rng *rand.Rand, b, _ string) string { // another case, alone
+		first := strings.IndexByte(b, '"') + 1
+		end := first + strings.IndexByte(b[first:], '"')
+		return b[:first] + pick(rng, []string{strings.ToUpper(b[first:end]), strings.ToUpper(b[first:first+1]) + b[first+1:end]}) + b[end:]
+	})
 	more(func(rng *rand.Rand, b, v string) string { // another type
 		wrong := pick(rng, []string{"1", "true", "[]", "{}", `["` + v + `"]`, `{"id":"` + v + `"}`, "1e400", "-0", "[null]", `{"$ne":""}`, `{"__proto__":"x"}`})
 		return typed(b, f, wrong)
