@@ -9,7 +9,7 @@ SMALL    := $(foreach sdk,openai/openai-go/v3 anthropics/anthropic-sdk-go aws/aw
 LAMBDA   := -trimpath -tags lambda.norpc -ldflags "-s -w" $(SMALL)
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test race vet fmt fuzz verify bench crash clean build-ChatFunction build-RollupFunction
+.PHONY: help run build test race vet fmt fuzz verify bench crash isolation mutants clean build-ChatFunction build-RollupFunction
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-zA-Z_-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +44,12 @@ bench: ## Measure turns beside a bare reverse proxy; prints medians and ratios
 
 crash: ## Kill the server ROUNDS (100) times under load; every acknowledged turn has to be there
 	$(GO) test -count=1 -run TestKill ./functions/switchboard -rounds $(or $(ROUNDS),100) -v
+
+isolation: ## Attack across tenants; prints a line for each class (ATTEMPTS=100000, SEED=1)
+	$(GO) test -count=1 -v ./shared/isolationtest -attempts $(or $(ATTEMPTS),100000) -seed $(or $(SEED),1)
+
+mutants: ## Break the product one defect at a time; the test that each defect names has to fail
+	$(GO) run ./shared/isolationtest/mutants
 
 clean: ## Remove what was built, fetched and stored here
 	rm -rf bin .aws-sam .peers .data

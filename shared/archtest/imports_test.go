@@ -37,6 +37,7 @@ var ranks = map[string]int{
 	"shared/app":           9,
 	"shared/host":          10,
 	"functions":            11,
+	"shared/isolationtest": 12, // attacks on the whole
 	"shared/archtest":      12, // whose tests look at everything
 }
 

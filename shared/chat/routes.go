@@ -18,7 +18,7 @@ func (s *Service) Routes() []auth.Route {
 	server := auth.Allow{Kinds: []auth.Kind{auth.SecretKey}, Can: tenant.CanChat, Role: tenant.Editor}
 	chat := auth.Allow{Kinds: []auth.Kind{auth.SecretKey, auth.VisitorToken}, Can: tenant.CanChat, Role: tenant.Editor}
 	read := auth.Allow{Kinds: []auth.Kind{auth.SecretKey, auth.VisitorToken, auth.OperatorKey}, Can: tenant.CanReadConversations, Role: tenant.Viewer}
-	completions := auth.Stream("POST /v1/chat/completions", server, s.completions).Names("model")
+	completions := auth.Stream("POST /v1/chat/completions", server, s.completions).Names("model", "user")
 	models := auth.JSON("GET /v1/models", server, s.listModels)
 	model := auth.JSON("GET /v1/models/{id}", server, s.getModel).Names("{id}")
 	completions.OpenAI, models.OpenAI, model.OpenAI = true, true, true

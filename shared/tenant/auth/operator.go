@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"strings"
+	"unicode/utf8"
 
 	"switchboard/shared/problem"
 	"switchboard/shared/tenant"
@@ -34,7 +35,7 @@ const projectWildcard = "{project}"
 // project, that project's own audit log has the request before fn runs.
 func Admin[In, Out any](pattern string, fn func(context.Context, Operator, *Request[In]) (Out, error)) Route {
 	allow := Allow{Kinds: []Kind{OperatorKey}}
-	return Route{Pattern: pattern, Allow: allow, Admin: true, serve: func(g *Gate, w http.ResponseWriter, r *http.Request) error {
+	return Route{Pattern: pattern, Allow: allow, Admin: true, Body: bodyOf[In](), serve: func(g *Gate, w http.ResponseWriter, r *http.Request) error {
 		p, err := g.authenticate(r.Context(), r.Header)
 		if err != nil {
 			return err
@@ -69,7 +70,11 @@ func (g *Gate) administers(r *http.Request, pattern, request string, p principal
 	}
 	var ids []string
 	for _, name := range []string{"key", "user"} {
-		if id := r.PathValue(name); id != "" {
+		id := r.PathValue(name)
+		if !utf8.ValidString(id) { // nothing that a record could hold, and nobody's
+			return tenant.ID{}, problem.Bad("auth.administers", name, "%q in the path is no UTF-8 text", name)
+		}
+		if id != "" {
 			ids = append(ids, id)
 		}
 	}

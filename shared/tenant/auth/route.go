@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"reflect"
 	"slices"
 
 	"switchboard/shared/problem"
@@ -34,6 +35,9 @@ type Route struct {
 	// OpenAI makes errors carry, beside the problem's members, the "error"
 	// object that OpenAI's clients read.
 	OpenAI bool
+	// Body is what a request's body is decoded into; nil where none is read. It is there
+	// for the test that every id in it is declared.
+	Body reflect.Type
 
 	serve func(g *Gate, w http.ResponseWriter, r *http.Request) error
 }
@@ -83,7 +87,7 @@ func Stream[In any](pattern string, allow Allow, fn func(context.Context, tenant
 func route[In any](pattern string, allow Allow, fn func(*Gate, context.Context, tenant.Scope, principal, *Request[In], *Reply) error) Route {
 	declared := allow
 	allow.Kinds = slices.Clone(allow.Kinds) // what is enforced is nobody else's to change
-	return Route{Pattern: pattern, Allow: declared, serve: func(g *Gate, w http.ResponseWriter, r *http.Request) error {
+	return Route{Pattern: pattern, Allow: declared, Body: bodyOf[In](), serve: func(g *Gate, w http.ResponseWriter, r *http.Request) error {
 		// The credential first: until it holds, not a byte of the body is read.
 		sc, p, err := g.admit(w, r, allow)
 		if err != nil {
@@ -97,6 +101,14 @@ func route[In any](pattern string, allow Allow, fn func(*Gate, context.Context, 
 		defer out.Close()
 		return fn(g, r.Context(), sc, p, in, out)
 	}}
+}
+
+// bodyOf is In as a route's Body.
+func bodyOf[In any]() reflect.Type {
+	if t := reflect.TypeFor[In](); t != reflect.TypeFor[None]() {
+		return t
+	}
+	return nil
 }
 
 // read reads what a handler may know of the request.

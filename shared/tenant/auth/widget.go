@@ -36,7 +36,8 @@ type tokenAnswer struct {
 func WidgetToken() Route {
 	const pattern = "POST /v1/widget/token"
 	declared := Allow{Kinds: []Kind{Publishable, VisitorToken}, Can: scope.WidgetTokens}
-	return Route{Pattern: pattern, Allow: declared, IDs: []string{"assistant", "visitor_id"}, serve: func(g *Gate, w http.ResponseWriter, r *http.Request) error {
+	rt := Route{Pattern: pattern, Allow: declared, IDs: []string{"assistant", "visitor_id"}, Body: bodyOf[tokenRequest]()}
+	rt.serve = func(g *Gate, w http.ResponseWriter, r *http.Request) error {
 		sc, p, err := g.admit(w, r, declared)
 		if err != nil {
 			return err
@@ -56,6 +57,9 @@ func WidgetToken() Route {
 		if p.visitor == nil {
 			mayRead(w.Header(), origin)
 		}
+		if _, err := queryOf(r.URL.RawQuery); err != nil {
+			return err
+		}
 		var in tokenRequest
 		body, err := readBody(w, r)
 		if err == nil {
@@ -74,7 +78,8 @@ func WidgetToken() Route {
 			return problem.Wrap(problem.Internal, "auth.WidgetToken", err)
 		}
 		return (&Reply{w: w}).JSON(tokenAnswer{token, expires.UTC(), id})
-	}}
+	}
+	return rt
 }
 
 // visit says who the visitor is and which assistant they may talk to.
