@@ -226,14 +226,17 @@ func origins(w *world, i *identity, rt *auth.Route) (out []maker) {
 	home := apptest.Origin(i.project)
 	wrong := []string{"null", "", "https://evil" + home[8:], home + ".evil.example", "http" + home[5:], home + ":8443", home + "/", "https://www." + home[8:], strings.ToUpper(home), "https://evil.example",
 		home + "@evil.example", home + " ", "https://" + beta + "x.example", "file://", "*", home + "," + home, home + "%00", "https://user@" + home[8:], home + "#", home + "."}
-	return append(out, func(rng *rand.Rand) *attempt {
-		a := w.ask(i, rt, nil)
-		a.bare, a.must = true, true
-		if o := pick(rng, append(wrong, otherHome(i))); o != "" {
-			a.header = []string{"Origin", o}
-		}
-		return a
-	}, func(rng *rand.Rand) *attempt { // two of them, in either order
+	for _, o := range append(wrong, otherHome(i)) {
+		out = append(out, always(func() *attempt {
+			a := w.ask(i, rt, nil)
+			a.bare, a.must = true, true
+			if o != "" {
+				a.header = []string{"Origin", o}
+			}
+			return a
+		}))
+	}
+	return append(out, func(rng *rand.Rand) *attempt { // two of them, in either order
 		a := w.ask(i, rt, nil)
 		a.bare, a.must, a.header = true, true, []string{"Origin", home, "Origin", pick(rng, wrong)}
 		if rng.IntN(2) == 0 {
