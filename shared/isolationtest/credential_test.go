@@ -78,7 +78,7 @@ func (w *world) tokenForgeries(i *identity, rt *auth.Route, parts []string) []ma
 		h := pick(rng, []string{`{"alg":"none","typ":"JWT"}`, `{"alg":"None"}`, `{"alg":"HS384","typ":"JWT"}`, `{"typ":"JWT","alg":"HS256"}`, `{"alg":"RS256","typ":"JWT"}`, `{"alg":"HS256","typ":"JWT","kid":"../../dev/null"}`, `{"alg":"HS256","typ":"JWT","jku":"https://x.example"}`, `{"alg":"EdDSA","typ":"JWT"}`})
 		return w.with(i, rt, b64(h)+"."+parts[1]+"."+pick(rng, []string{"", parts[2]}))
 	}, func(rng *rand.Rand) *attempt { // the claims
-		swaps := [][2]string{{`"project":"` + i.project, `"project":"` + map[bool]string{true: beta, false: alpha}[i.project == alpha]}, {i.person, "visitor:~carol"}, {`"website"`, `"` + alpha + `-desk"`},
+		swaps := [][2]string{{`"project":"` + i.project, `"project":"` + map[bool]string{true: beta, false: alpha}[i.project == alpha]}, {i.person, "visitor:~carol"}, {`"website"`, `"` + word("desk", alpha) + `"`},
 			{"switchboard/widget", alpha}, {`"exp":`, `"exp":9`}, {apptest.Origin(i.project), "https://evil.example"}, {`{`, `{"proven":true,`}}
 		s := pick(rng, swaps)
 		return w.with(i, rt, parts[0]+"."+b64(strings.Replace(payload, s[0], s[1], 1))+"."+parts[2])
