@@ -44,15 +44,21 @@ func pick[T any](rng *rand.Rand, list []T) T { return list[rng.IntN(len(list))] 
 func tenantNamed(w *world, i *identity, rt *auth.Route) (out []maker) {
 	names := []string{"project", "project_id", "tenant", "tenant_id", "org", "company", "account_id", "x-tenant"}
 	headers := []string{"X-Tenant-Id", "X-Project-Id", "Project", "Tenant", "X-Org", "OpenAI-Project", "OpenAI-Organization", "X-Amz-Tenant-Id", "X-Scope-OrgID"}
+	for _, name := range names {
+		out = append(out, func(rng *rand.Rand) *attempt {
+			a := w.ask(i, rt, nil)
+			a.target += "?" + name + "=" + pick(rng, everyone)
+			return a
+		})
+	}
+	for _, name := range headers {
+		out = append(out, func(rng *rand.Rand) *attempt {
+			a := w.ask(i, rt, nil)
+			a.header = []string{name, pick(rng, everyone)}
+			return a
+		})
+	}
 	out = append(out, func(rng *rand.Rand) *attempt {
-		a := w.ask(i, rt, nil)
-		a.target += "?" + pick(rng, names) + "=" + pick(rng, everyone)
-		return a
-	}, func(rng *rand.Rand) *attempt {
-		a := w.ask(i, rt, nil)
-		a.header = []string{pick(rng, headers), pick(rng, everyone)}
-		return a
-	}, func(rng *rand.Rand) *attempt {
 		a := w.ask(i, rt, nil)
 		a.route, a.must, a.target = nil, true, "/"+pick(rng, everyone)+a.target
 		return a

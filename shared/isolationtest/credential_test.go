@@ -78,7 +78,7 @@ func (w *world) tokenForgeries(i *identity, rt *auth.Route, parts []string) []ma
 		h := pick(rng, []string{`{"alg":"none","typ":"JWT"}`, `{"alg":"None"}`, `{"alg":"HS384","typ":"JWT"}`, `{"typ":"JWT","alg":"HS256"}`, `{"alg":"RS256","typ":"JWT"}`, `{"alg":"HS256","typ":"JWT","kid":"../../dev/null"}`, `{"alg":"HS256","typ":"JWT","jku":"https://x.example"}`, `{"alg":"EdDSA","typ":"JWT"}`})
 		return w.with(i, rt, b64(h)+"."+parts[1]+"."+pick(rng, []string{"", parts[2]}))
 	}, func(rng *rand.Rand) *attempt { // the claims
-		swaps := [][2]string{{`"project":"` + i.project, `"project":"` + map[bool]string{true: beta, false: alpha}[i.project == alpha]}, {i.person, "visitor:~carol"}, {`"website"`, `"` + alpha + `-desk"`},
+		swaps := [][2]string{{`"project":"` + i.project, `"project":"` + map[bool]string{true: beta, false: alpha}[i.project == alpha]}, {i.person, "visitor:~carol"}, {`"website"`, `"` + word("desk", alpha) + `"`},
 			{"switchboard/widget", alpha}, {`"exp":`, `"exp":9`}, {apptest.Origin(i.project), "https://evil.example"}, {`{`, `{"proven":true,`}}
 		s := pick(rng, swaps)
 		return w.with(i, rt, parts[0]+"."+b64(strings.Replace(payload, s[0], s[1], 1))+"."+parts[2])
@@ -226,14 +226,17 @@ func origins(w *world, i *identity, rt *auth.Route) (out []maker) {
 	home := apptest.Origin(i.project)
 	wrong := []string{"null", "", "https://evil" + home[8:], home + ".evil.example", "http" + home[5:], home + ":8443", home + "/", "https://www." + home[8:], strings.ToUpper(home), "https://evil.example",
 		home + "@evil.example", home + " ", "https://" + beta + "x.example", "file://", "*", home + "," + home, home + "%00", "https://user@" + home[8:], home + "#", home + "."}
-	return append(out, func(rng *rand.Rand) *attempt {
-		a := w.ask(i, rt, nil)
-		a.bare, a.must = true, true
-		if o := pick(rng, append(wrong, otherHome(i))); o != "" {
-			a.header = []string{"Origin", o}
-		}
-		return a
-	}, func(rng *rand.Rand) *attempt { // two of them, in either order
+	for _, o := range append(wrong, otherHome(i)) {
+		out = append(out, always(func() *attempt {
+			a := w.ask(i, rt, nil)
+			a.bare, a.must = true, true
+			if o != "" {
+				a.header = []string{"Origin", o}
+			}
+			return a
+		}))
+	}
+	return append(out, func(rng *rand.Rand) *attempt { // two of them, in either order
 		a := w.ask(i, rt, nil)
 		a.bare, a.must, a.header = true, true, []string{"Origin", home, "Origin", pick(rng, wrong)}
 		if rng.IntN(2) == 0 {

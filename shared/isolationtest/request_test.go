@@ -160,9 +160,9 @@ func (w *world) foreign(i *identity, d domain) (out []string) {
 	case anAssistant:
 		for _, p := range everyone {
 			if p != i.project {
-				out = append(out, p+"-desk")
+				out = append(out, word("desk", p))
 			} else if i.person != "" {
-				out = append(out, p+"-desk") // the company's, and not the token's
+				out = append(out, word("desk", p)) // the company's, and not the token's
 			}
 		}
 	case aConversation:

@@ -118,7 +118,7 @@ func (w *world) leak(a *attempt, r response) string {
 
 // may reports whether the canary may be in what the attempt's identity is answered.
 func (w *world) may(a *attempt, c canary) bool {
-	named, key := strings.HasPrefix(c.word, root+"name"), strings.HasPrefix(c.word, root+"key")
+	named, key := strings.HasPrefix(c.word, root+"name") || strings.HasPrefix(c.word, root+"desk"), strings.HasPrefix(c.word, root+"key")
 	switch {
 	case a.route != nil && a.route.Public:
 		return named // the demo pages are the companies' shop windows

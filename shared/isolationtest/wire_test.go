@@ -33,7 +33,7 @@ func jsonDifferentials(w *world, i *identity, rt *auth.Route) (out []maker) {
 				return pick(rng, vs)
 			}
 		}
-		return beta + "-desk"
+		return word("desk", beta)
 	}
 	more := func(change func(rng *rand.Rand, body, v string) string) {
 		out = append(out, func(rng *rand.Rand) *attempt {

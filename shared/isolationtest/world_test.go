@@ -76,7 +76,7 @@ func companies() fstest.MapFS {
 		add := func(name, text string) { out[p+"/"+name] = &fstest.MapFile{Data: []byte(text)} }
 		add("company.yaml", fmt.Sprintf("name: Company %s\norigins: [\"%s\"]\n", word("name", p), apptest.Origin(p)))
 		add("assistants/website.md", "You answer. "+word("rule", p))
-		add("assistants/"+p+"-desk.md", "You answer for the desk.")
+		add("assistants/"+word("desk", p)+".md", "You answer for the desk.")
 		add("knowledge/fees.md", "---\ntitle: Fees\n---\n## Visits\nA diagnostic visit costs $149 ("+word("fees", p)+").\n")
 	}
 	return out
@@ -90,7 +90,7 @@ func newWorld(t testing.TB) *world {
 	w.people()
 	var cs []canary
 	for _, p := range everyone {
-		cs = append(cs, canary{word("name", p), p, "", true}, canary{word("fees", p), p, "", true}, canary{word("rule", p), p, "", false},
+		cs = append(cs, canary{word("name", p), p, "", true}, canary{word("fees", p), p, "", true}, canary{word("desk", p), p, "", true}, canary{word("rule", p), p, "", false},
 			canary{word("key", p), p, "", false}, canary{word("talk", p), p, "", false}, canary{word("user", p), p, "", false}, canary{word("called", p), p, "", false})
 		for _, v := range []string{"ada", "bob"} {
 			cs = append(cs, canary{word("talk", p, v), p, "visitor:~" + v, false})

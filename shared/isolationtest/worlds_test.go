@@ -94,9 +94,9 @@ func (s *side) act(rng *rand.Rand, theirs string) {
 	case 2, 3:
 		s.see(&attempt{who: who, method: "GET", target: "/v1/conversations/" + conv + fmt.Sprintf("?limit=%d", 1+n%3)})
 	case 4:
-		s.see(&attempt{who: s.by["pk"], method: "POST", target: "/v1/widget/token", body: fmt.Sprintf(`{"assistant":"%s"}`, pick(rng, []string{"website", beta + "-desk", "alpha-desk"}))})
+		s.see(&attempt{who: s.by["pk"], method: "POST", target: "/v1/widget/token", body: fmt.Sprintf(`{"assistant":"%s"}`, pick(rng, []string{"website", word("desk", beta), word("desk", alpha)}))})
 	case 5:
-		s.see(&attempt{who: who, method: "GET", target: "/v1/models/" + pick(rng, []string{"website", "alpha-desk", beta + "-desk", "no-such"})})
+		s.see(&attempt{who: who, method: "GET", target: "/v1/models/" + pick(rng, []string{"website", word("desk", alpha), word("desk", beta), "no-such"})})
 	}
 }
 
