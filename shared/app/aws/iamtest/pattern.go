@@ -82,8 +82,19 @@ func (p pattern) match(text string) bool {
 	return i == len(p)
 }
 
+// matches reports whether the text is what the policy's text says.
+func matches(policy, text string, keys map[string][]string) bool {
+	if !strings.ContainsAny(policy, "*?$") {
+		return policy == text
+	}
+	p, ok := expand(policy, keys)
+	return ok && p.match(text)
+}
+
 // matchFold matches actions, whose case does not matter and which have no variables.
 func matchFold(action, text string) bool {
-	p, ok := expand(strings.ToLower(action), nil)
-	return ok && p.match(strings.ToLower(text))
+	if !strings.ContainsAny(action, "*?$") {
+		return strings.EqualFold(action, text)
+	}
+	return matches(strings.ToLower(action), strings.ToLower(text), nil)
 }

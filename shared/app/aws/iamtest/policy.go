@@ -11,7 +11,20 @@ import (
 // Policy is a policy document.
 type Policy struct {
 	Version   string
-	Statement []Statement
+	Statement Statements
+}
+
+// Statements are one or several.
+type Statements []Statement
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (s *Statements) UnmarshalJSON(b []byte) error {
+	if b[0] == '{' {
+		b = slices.Concat([]byte("["), b, []byte("]"))
+	}
+	dec := json.NewDecoder(bytes.NewReader(b))
+	dec.DisallowUnknownFields()
+	return dec.Decode((*[]Statement)(s))
 }
 
 // Statement is one of its statements. NotAction, NotResource and NotPrincipal are not
@@ -149,8 +162,7 @@ func (s Statement) applies(r Request) bool {
 	}
 	// A role's trust has no Resource: it is about the role.
 	if s.Principal == nil && !slices.ContainsFunc(s.Resource, func(pattern string) bool {
-		expanded, ok := expand(pattern, r.Keys)
-		return ok && expanded.match(r.Resource)
+		return matches(pattern, r.Resource, r.Keys)
 	}) {
 		return false
 	}

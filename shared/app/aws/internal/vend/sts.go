@@ -4,10 +4,12 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"html"
 	"io"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -90,12 +92,12 @@ func (s *sts) post(ctx context.Context, own aws.Credentials, form string) (c aws
 	}
 	resp, err := s.http.Do(req)
 	if err != nil {
-		return c, true, away(op, problem.ReasonNetwork, err) // it names the endpoint; the policy is in the body
+		return c, true, unanswered(op, err) // it names the endpoint; the policy is in the body
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
 	if err != nil {
-		return c, true, away(op, problem.ReasonNetwork, err)
+		return c, true, unanswered(op, err)
 	}
 	if resp.StatusCode != http.StatusOK {
 		return c, retryable(resp.StatusCode, string(body)), refused(resp, string(body))
@@ -146,6 +148,13 @@ func element(body, name string) string {
 		return ""
 	}
 	return html.UnescapeString(strings.TrimSpace(text))
+}
+
+func unanswered(op string, err error) error {
+	if t, ok := errors.AsType[net.Error](err); ok && t.Timeout() {
+		return away(op, problem.ReasonTimeout, err)
+	}
+	return away(op, problem.ReasonNetwork, err)
 }
 
 // away is every failure: the tenant's data cannot be reached now.
