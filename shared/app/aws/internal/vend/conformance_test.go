@@ -17,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodbstreams"
 
+	"switchboard/shared/app/aws/awstest"
 	"switchboard/shared/app/aws/iamtest"
 	"switchboard/shared/app/aws/internal/account"
 	"switchboard/shared/problem"
@@ -47,7 +48,7 @@ func TestDynamoDBLocal(t *testing.T) {
 		t.Skip("SWITCHBOARD_DYNAMODB_ENDPOINT is not set; `make verify` starts DynamoDB Local and sets it")
 	}
 	tabletest.RunWith(t, func(t *testing.T) *table.Table {
-		return vended(t, endpoint, proxy(t, endpoint))
+		return vended(t, endpoint, awstest.To(t, endpoint))
 	}, tabletest.Options{Fast: true, FeedLag: 30 * time.Second})
 }
 

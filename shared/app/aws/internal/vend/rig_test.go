@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"net/http"
 	"net/http/httptest"
-	"net/http/httputil"
-	"net/url"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -93,16 +91,6 @@ func makeTable(t *testing.T, c aws.HTTPClient, endpoint, name string) {
 	if err := dynamotable.CreateTable(t.Context(), admin, name); err != nil {
 		t.Fatal(err)
 	}
-}
-
-// proxy passes requests on to an endpoint, such as DynamoDB Local's.
-func proxy(t *testing.T, endpoint string) http.Handler {
-	t.Helper()
-	u, err := url.Parse(endpoint)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(u) }}
 }
 
 // configOf is a configuration that a vendor can be made of.
