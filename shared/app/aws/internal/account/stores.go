@@ -30,10 +30,10 @@ func Chat() Access {
 	}
 }
 
-// TenantAdmin is the access of the operator's function: it adds entries to companies'
+// TenantAdmin is the access of the operator's function: it adds entries to companies
 // audit logs, and reads nothing of theirs.
 func TenantAdmin() Access {
-	return Access{Data: []string{"UpdateItem"}, Keys: []string{"GetItem", "PutItem"}}
+	return Access{Data: []string{"PutItem"}, Keys: []string{"GetItem", "PutItem"}}
 }
 
 // Rollup is the access of the function behind the stream. What it writes is of tenants
