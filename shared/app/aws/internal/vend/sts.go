@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"html"
 	"io"
 	"math/rand/v2"
 	"net"
@@ -147,7 +146,12 @@ func element(body, name string) string {
 	if !ok || !closed || strings.Contains(text, "<") || strings.Contains(rest, "<"+name+">") {
 		return ""
 	}
-	return html.UnescapeString(strings.TrimSpace(text))
+	return unescape(strings.TrimSpace(text))
+}
+
+// unescape knows XML's own entities; package html would bring thousands.
+func unescape(s string) string {
+	return strings.NewReplacer("&lt;", "<", "&gt;", ">", "&quot;", `"`, "&#34;", `"`, "&apos;", "'", "&#39;", "'", "&amp;", "&").Replace(s)
 }
 
 func unanswered(op string, err error) error {
