@@ -154,6 +154,13 @@ func TestEachLockHolds(t *testing.T) {
 				t.Errorf("%s: %+v is %v", name, q.Request, got)
 			}
 		}
+		for _, action := range forbidden() { // not even with a key of one's own
+			for _, table := range []string{"data", "keys"} {
+				if ok, _ := p.Allows(on(action, table, "acme#turn#")); ok {
+					t.Errorf("%s: %s on %s", name, action, table)
+				}
+			}
+		}
 	}
 	for _, tag := range []string{"*", "acm?", "", "${aws:PrincipalTag/projectId}"} {
 		if ok, _ := a.Principal("DataRole", tag, chat).Allows(on("GetItem", "data", "acme#turn#")); ok {
