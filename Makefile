@@ -9,7 +9,7 @@ SMALL    := $(foreach sdk,openai/openai-go/v3 anthropics/anthropic-sdk-go aws/aw
 LAMBDA   := -trimpath -tags lambda.norpc -ldflags "-s -w" $(SMALL)
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test race vet fmt fuzz verify bench crash isolation mutants clean build-ChatFunction build-RollupFunction
+.PHONY: help run build test race vet fmt fuzz verify bench crash isolation mutants clean build-ChatFunction build-RollupFunction build-TenantAdminFunction
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-zA-Z_-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

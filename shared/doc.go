@@ -32,6 +32,14 @@
 // are shredded is gone. Keys of items, counters and the index of knowledge are in the
 // clear.
 //
+// # Whose credentials
+//
+// On AWS a function's own role does not reach tenants' items. Each call is signed with
+// a session of the data role that STS tagged with the Scope's project, and whose
+// policies allow keys of that project alone, by named actions: our own mistake in a key
+// is refused by AWS. app/aws/internal/vend has the sessions, and app/aws/iamtest
+// evaluates their policies, read out of template.yaml, where there is no AWS.
+//
 // # When its process dies
 //
 // The reservation is left, and says by when its process has ended. In one process

@@ -49,6 +49,9 @@ func TestBootstrap(t *testing.T) {
 		"TheDeadlineBeforeTheFirstTokenIsA503":       deadlineBuffered,
 		"ATurnOfAKilledProcessIsTakenUp":             killed,
 		"AKeyThatIsAwayIsOneTenants":                 keysAway,
+		"EachCallIsOnItsTenantsCredentials":          vended,
+		"WithoutSessionsATenantIsA503":               unassumed,
+		"WithoutADataRoleItDoesNotStart":             roleless,
 		"ItStaysSmall":                               staysSmall,
 		"AnEnvironmentWithoutATableIsA503":           unopened,
 	} {
@@ -74,9 +77,11 @@ const (
 // rig is all that the function talks to.
 type rig struct {
 	bootstrap string
+	endpoint  string // of DynamoDB, around the guard
 	model     *modeltest.Server
 	dynamo    *dynamotest.Server // nil where the real thing is used
 	keys      *awstest.Keys
+	aws       *awstest.Deployed
 	env       []string
 	directory *auth.Directory
 	secrets   []string // what must be in no log
@@ -92,9 +97,14 @@ func newRig(t *testing.T, bootstrap string, script func(modeltest.Call) modeltes
 		upstream.Close()
 	})
 	endpoint := os.Getenv("SWITCHBOARD_DYNAMODB_ENDPOINT")
+	var store http.Handler
 	if endpoint == "" {
 		endpoint, r.dynamo = dynamotest.Start(t)
+		store = r.dynamo
+	} else {
+		store = awstest.To(t, endpoint)
 	}
+	r.endpoint = endpoint
 	run := rand.Text() // others use the real one too
 	data, directory := "data-"+run, "directory-"+run
 	r.keys = awstest.NewKeys(t, "keys-"+run)
@@ -107,8 +117,8 @@ func newRig(t *testing.T, bootstrap string, script func(modeltest.Call) modeltes
 		}
 	}
 	r.directory = openDirectory(t, client, directory, r.keys.Sealer(t, client))
-	r.env = append(r.keys.Env(),
-		"AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test", "AWS_ENDPOINT_URL_DYNAMODB="+endpoint,
+	r.aws = awstest.Deploy(t, "../../template.yaml", store, map[string]string{"DataTable": data, "DirectoryTable": directory, "KeysTable": r.keys.Table})
+	r.env = append(append(r.keys.Env(), r.aws.Env("ChatRole")...),
 		"SWITCHBOARD_TABLE="+data, "SWITCHBOARD_DIRECTORY_TABLE="+directory, "SWITCHBOARD_MASTER_KEY="+master,
 		"OPENAI_BASE_URL="+upstream.URL+"/v1", "SWITCHBOARD_MODEL=openai/scripted", "GOMEMLIMIT=100MiB",
 	)
@@ -160,12 +170,15 @@ func (r *rig) start(t *testing.T, timeout time.Duration, env ...string) function
 			}
 		}
 		kill(f)
+		for _, d := range r.aws.Denied() {
+			t.Errorf("the policies refused: %s", d)
+		}
 		for line := range strings.Lines(f.Logs()) {
 			if !jsontext.Value(line).IsValid() {
 				t.Errorf("logged without slog: %s", line)
 			}
 		}
-		for _, s := range r.secrets {
+		for _, s := range append(r.aws.Secrets(), r.secrets...) {
 			if strings.Contains(f.Logs(), s) {
 				t.Errorf("%q is in the log:\n%s", s, f.Logs())
 			}

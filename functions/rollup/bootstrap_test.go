@@ -75,6 +75,7 @@ type rig struct {
 	server   *dynamotest.Server // nil where the real thing is used
 	name     string
 	keys     *awstest.Keys
+	aws      *awstest.Deployed
 	data     *table.Table
 }
 
@@ -106,8 +107,12 @@ func startRig(t *testing.T, bootstrap string, r *rig, env ...string) *rig {
 		}
 	}
 	r.data = r.open(t, client)
-	r.Function = runtimetest.Start(t, bootstrap, &runtimetest.Options{Env: append(append(r.keys.Env(),
-		"AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test", "AWS_ENDPOINT_URL_DYNAMODB="+r.endpoint,
+	var store http.Handler = r.server
+	if r.server == nil {
+		store = awstest.To(t, r.endpoint)
+	}
+	r.aws = awstest.Deploy(t, "../../template.yaml", store, map[string]string{"DataTable": r.name, "KeysTable": r.keys.Table})
+	r.Function = runtimetest.Start(t, bootstrap, &runtimetest.Options{Env: append(append(append(r.keys.Env(), r.aws.Env("RollupRole")...),
 		"SWITCHBOARD_TABLE="+r.name, "GOMEMLIMIT=100MiB"), env...)})
 	t.Cleanup(func() {
 		took, _ := r.Ready(context.Background())
@@ -119,6 +124,9 @@ func startRig(t *testing.T, bootstrap string, r *rig, env ...string) *rig {
 		}
 		r.Signal(syscall.SIGKILL)
 		r.Wait(context.Background())
+		for _, d := range r.aws.Denied() {
+			t.Errorf("the policies refused: %s", d)
+		}
 		for line := range strings.Lines(r.Logs()) {
 			if !json.Valid([]byte(line)) || strings.Contains(line, asked) {
 				t.Errorf("logged: %s", line)

@@ -11,7 +11,6 @@ import (
 	"os"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/redis/go-redis/v9"
 
 	integrations "switchboard/company-integrations"
@@ -37,11 +36,12 @@ import (
 // Open reads the environment of the chat function: SWITCHBOARD_TABLE,
 // SWITCHBOARD_DIRECTORY_TABLE and SWITCHBOARD_KEYS_TABLE (names of DynamoDB tables),
 // SWITCHBOARD_KMS_KEY (the ARN of the key that wraps the tenants' keys; none:
-// [account.Sealer] wraps them under the master key), SWITCHBOARD_MASTER_KEY (at least
-// 32 characters), REDIS_URL (none: windows are read from the table), the models' keys,
+// [account.Stores.Sealer] wraps them under the master key), SWITCHBOARD_MASTER_KEY (at least
+// 32 characters), SWITCHBOARD_DATA_ROLE (the ARN of the role whose sessions, one a
+// tenant, touch tenants' data; [account.Open]), REDIS_URL (none: windows are read from the table), the models' keys,
 // and what account.Config reads.
 func Open(context.Context) (*app.Parts, error) {
-	o, err := open()
+	o, err := open(account.Chat())
 	if err != nil {
 		return nil, err
 	}
@@ -69,7 +69,7 @@ func Open(context.Context) (*app.Parts, error) {
 // OpenAdmin reads the environment of the operator's function: the tables and the keys
 // of them.
 func OpenAdmin(context.Context) (*app.Parts, error) {
-	o, err := open()
+	o, err := open(account.TenantAdmin())
 	if err != nil {
 		return nil, err
 	}
@@ -93,7 +93,7 @@ func (o *opened) gate() *auth.Gate {
 	return auth.NewGate(o.directory, app.Sites{Companies: o.companies}, audit.New(o.data))
 }
 
-func open() (*opened, error) {
+func open(access account.Access) (*opened, error) {
 	cfg, err := account.Config(os.Getenv)
 	if err != nil {
 		return nil, err
@@ -103,16 +103,19 @@ func open() (*opened, error) {
 	if err != nil {
 		return nil, err
 	}
-	client := dynamodb.NewFromConfig(cfg)
-	sealer, err := account.Sealer(cfg, client, master)
+	stores, err := account.Open(cfg, os.Getenv, access)
 	if err != nil {
 		return nil, err
 	}
-	data, err := account.Table(client, "SWITCHBOARD_TABLE", cursors, sealer)
+	sealer, err := stores.Sealer(master)
 	if err != nil {
 		return nil, err
 	}
-	credentials, err := account.Table(client, "SWITCHBOARD_DIRECTORY_TABLE", cursors, sealer)
+	data, err := stores.Data(cursors, sealer)
+	if err != nil {
+		return nil, err
+	}
+	credentials, err := stores.Directory(cursors, sealer)
 	if err != nil {
 		return nil, err
 	}

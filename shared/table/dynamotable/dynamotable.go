@@ -70,7 +70,8 @@ type Config struct {
 
 	// Credentials, if set, vends the credentials that calls for a scope are
 	// signed with, so that AWS itself refuses another tenant's keys. It is called
-	// for every request and must answer from memory (aws.CredentialsCache).
+	// for every request and must answer from memory but for a tenant's first. Its
+	// failures are *problem.Error, and are not tried again here.
 	Credentials func(tenant.Scope) aws.CredentialsProvider
 	// Capacity, if set, is told the capacity units of every request that
 	// succeeded. DynamoDB bills a failed condition too, but does not say how much.

@@ -12,6 +12,8 @@ import (
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/smithy-go"
+
+	"switchboard/shared/problem"
 )
 
 const (
@@ -53,6 +55,9 @@ type attempts struct {
 // IsErrorRetryable implements aws.Retryer; it is called once for every attempt
 // that failed, and not at the same time.
 func (a *attempts) IsErrorRetryable(err error) bool {
+	if _, ok := errors.AsType[*problem.Error](err); ok {
+		return false // from the Credentials hook, which has tried: nothing was sent
+	}
 	a.unsure = a.unsure || mayHaveLanded(err)
 	return !(a.unsure && a.noRepeat) && a.RetryerV2.IsErrorRetryable(err)
 }

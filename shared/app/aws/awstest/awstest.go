@@ -1,8 +1,8 @@
 // Package awstest gives tests of the functions the keys that a function under test
-// has, so that both read what the other wrote.
+// has, so that both read what the other wrote, and the account that it runs in.
 //
 // Tests import it. Its one promise: what it opens is what shared/app/aws opens, with
-// a stand-in for KMS.
+// stand-ins for KMS, STS and the evaluation of policies.
 package awstest
 
 import (

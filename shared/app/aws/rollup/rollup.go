@@ -32,7 +32,8 @@
 //
 // The mapping waits for a minute's records. A turn reserved and stored within one
 // batch costs nothing but, once a tenant and process, the tenant's key: a read of its
-// ring each half minute of use and a call of KMS each four. The two records of a turn can be in different shards; then
+// ring each half minute of use and a call of KMS each four, and the tenant's session:
+// a call of STS each ten minutes of use. The two records of a turn can be in different shards; then
 // the turn's item is looked for: one read. Only turns that are still running are
 // written down, all of a tenant in one write a batch. A record of the note itself
 // does not come here: the mapping's filter leaves out its ID (chat.NoteID).
@@ -58,7 +59,6 @@ import (
 	"sync"
 
 	"github.com/aws/aws-lambda-go/events"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"golang.org/x/sync/errgroup"
 
 	integrations "switchboard/company-integrations"
@@ -81,7 +81,8 @@ type Rollup struct {
 
 // Open reads the environment: SWITCHBOARD_TABLE and SWITCHBOARD_KEYS_TABLE (names of
 // DynamoDB tables), SWITCHBOARD_KMS_KEY or, where there is none,
-// SWITCHBOARD_MASTER_KEY, as [account.Sealer] says, and what account.Config reads.
+// SWITCHBOARD_MASTER_KEY, as [account.Stores.Sealer] says, SWITCHBOARD_DATA_ROLE, as
+// [account.Open] says, and what account.Config reads.
 func Open(context.Context) (*Rollup, error) {
 	cfg, err := account.Config(os.Getenv)
 	if err != nil {
@@ -89,12 +90,15 @@ func Open(context.Context) (*Rollup, error) {
 	}
 	cursors := make([]byte, 32) // no cursor leaves this process
 	rand.Read(cursors)
-	client := dynamodb.NewFromConfig(cfg)
-	sealer, err := account.Sealer(cfg, client, []byte(os.Getenv("SWITCHBOARD_MASTER_KEY")))
+	stores, err := account.Open(cfg, os.Getenv, account.Rollup())
 	if err != nil {
 		return nil, err
 	}
-	data, err := account.Table(client, "SWITCHBOARD_TABLE", cursors, sealer)
+	sealer, err := stores.Sealer([]byte(os.Getenv("SWITCHBOARD_MASTER_KEY")))
+	if err != nil {
+		return nil, err
+	}
+	data, err := stores.Data(cursors, sealer)
 	if err != nil {
 		return nil, err
 	}

@@ -8,26 +8,9 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"os"
 
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/smithy-go/logging"
-
-	"switchboard/shared/problem"
-	"switchboard/shared/seal"
-	"switchboard/shared/table"
-	"switchboard/shared/table/dynamotable"
 )
-
-// Table opens the DynamoDB table that the variable names. cursors is the key of its
-// cursors, and the sealer seals its bodies.
-func Table(client *dynamodb.Client, variable string, cursors []byte, sealer *seal.Sealer) (*table.Table, error) {
-	name := os.Getenv(variable)
-	if name == "" {
-		return nil, problem.New(problem.Internal, "account.Table", "%s is not set", variable)
-	}
-	return dynamotable.Open(dynamotable.Config{Client: client, Table: name, CursorKey: cursors, Sealer: sealer})
-}
 
 // sdkLog takes what the AWS SDK has to say to slog. By itself the SDK writes lines
 // of its own form beside the function's JSON.

@@ -3,7 +3,6 @@ package account
 import (
 	"context"
 	"errors"
-	"os"
 	"strconv"
 	"strings"
 
@@ -26,28 +25,33 @@ type Keys struct {
 	KMSKey string         // ARN of the KMS key that wraps them; "" = the master key does
 	KMS    kmsseal.Client // asked where there is one
 	Master []byte
+	// Credentials vends what a tenant's ring is read and written with; nil = the
+	// client's own.
+	Credentials func(tenant.Scope) aws.CredentialsProvider
 }
 
 // Sealer opens the keys that the environment names: rings in the DynamoDB table
 // SWITCHBOARD_KEYS_TABLE, wrapped by the KMS key whose ARN is SWITCHBOARD_KMS_KEY.
 // Where that is not set they are wrapped under a key derived from the master key, and
 // who has that and the table has every tenant's keys.
-func Sealer(cfg aws.Config, client *dynamodb.Client, master []byte) (*seal.Sealer, error) {
-	k := Keys{Table: os.Getenv("SWITCHBOARD_KEYS_TABLE"), KMSKey: os.Getenv("SWITCHBOARD_KMS_KEY"), Master: master}
-	if k.Table == "" {
-		return nil, problem.New(problem.Internal, "account.Sealer", "SWITCHBOARD_KEYS_TABLE is not set")
+func (s *Stores) Sealer(master []byte) (*seal.Sealer, error) {
+	name, err := s.name("SWITCHBOARD_KEYS_TABLE")
+	if err != nil {
+		return nil, err
 	}
+	k := Keys{Table: name, KMSKey: s.getenv("SWITCHBOARD_KMS_KEY"), Master: master, Credentials: s.vend}
 	if k.KMSKey != "" {
-		k.KMS = kms.NewFromConfig(cfg)
+		k.KMS = kms.NewFromConfig(s.cfg)
 	}
-	return k.Open(client)
+	return k.Open(s.client)
 }
 
 // Open opens the keys. The rings have a table of their own so that the data's stream
 // does not carry them, and a role can be given one table without the other.
 func (k Keys) Open(client *dynamodb.Client) (*seal.Sealer, error) {
 	// What is in a ring is wrapped already, and nobody sees a cursor.
-	t, err := dynamotable.Open(dynamotable.Config{Client: client, Table: k.Table, CursorKey: make([]byte, 32), Sealer: seal.Unsealed()})
+	t, err := dynamotable.Open(dynamotable.Config{
+		Client: client, Table: k.Table, CursorKey: make([]byte, 32), Sealer: seal.Unsealed(), Credentials: k.Credentials})
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,122 @@
+package main_test
+
+import (
+	"context"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"switchboard/shared/app/apptest"
+	"switchboard/shared/app/aws/awstest"
+	"switchboard/shared/host/lambdahost/runtimetest"
+	"switchboard/shared/table/dynamotable"
+	"switchboard/shared/table/dynamotable/dynamotest"
+	"switchboard/shared/tenant/auth"
+)
+
+const (
+	project = "lenhart-electric"
+	master  = "5d0c8b3e9a7f41268c0e7b92d4f6a1530c9e8d7b6a5f4e3d2c1b0a9f8e7d6c5b"
+)
+
+// rig is the function, an operator's key, and the account it runs in.
+type rig struct {
+	*runtimetest.Function
+	aws *awstest.Deployed
+	key string
+}
+
+func start(t *testing.T) *rig {
+	t.Helper()
+	endpoint, server := dynamotest.Start(t)
+	client := dynamodb.NewFromConfig(aws.Config{
+		Region: "us-east-1", BaseEndpoint: &endpoint, Credentials: credentials.NewStaticCredentialsProvider("test", "test", ""),
+	})
+	for _, name := range []string{"data", "directory", "keys"} {
+		if err := dynamotable.CreateTable(t.Context(), client, name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	keys := awstest.NewKeys(t, "keys")
+	r := &rig{aws: awstest.Deploy(t, "../../template.yaml", server, map[string]string{"DataTable": "data", "DirectoryTable": "directory", "KeysTable": "keys"})}
+	credentials, err := dynamotable.Open(dynamotable.Config{Client: client, Table: "directory", CursorKey: make([]byte, 32), Sealer: keys.Sealer(t, client)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	directory, err := auth.NewDirectory(credentials, []byte(master))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, secret, err := directory.Issue(t.Context(), auth.Credential{Kind: auth.OperatorKey})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.key = secret.Reveal()
+	r.Function = runtimetest.Start(t, runtimetest.Build(t, "."), &runtimetest.Options{Timeout: 30 * time.Second, Env: append(append(keys.Env(), r.aws.Env("TenantAdminRole")...),
+		"SWITCHBOARD_TABLE=data", "SWITCHBOARD_DIRECTORY_TABLE=directory", "SWITCHBOARD_MASTER_KEY="+master, "GOMEMLIMIT=100MiB")})
+	t.Cleanup(func() {
+		r.Signal(syscall.SIGKILL)
+		r.Wait(context.Background())
+		for _, s := range append(r.aws.Secrets(), r.key, master) {
+			if strings.Contains(r.Logs(), s) {
+				t.Errorf("a secret is in the log:\n%s", r.Logs())
+			}
+		}
+	})
+	return r
+}
+
+// do sends an event of events/.
+func (r *rig) do(t *testing.T, name string, replace ...string) apptest.Answer {
+	t.Helper()
+	raw, err := os.ReadFile(filepath.Join("../../events", name+".json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := r.Invoke(t.Context(), []byte(strings.NewReplacer(append(replace, "op_EXAMPLE", r.key)...).Replace(string(raw))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return apptest.Answer{Status: resp.StatusCode, Header: resp.Header, Body: string(body)}
+}
+
+// TestBootstrap runs the function as it is deployed, behind the template's policies. It
+// does all that the operator's API does, and of the company's data it only adds to the
+// audit log, in the company's own session.
+func TestBootstrap(t *testing.T) {
+	t.Parallel()
+	r := start(t)
+	created := r.do(t, "admin_key_create")
+	for _, name := range []string{"admin_projects", "admin_project", "admin_keys", "admin_suspend", "admin_resume", "admin_suspend_user", "admin_resume_user"} {
+		if a := r.do(t, name); a.Status != 200 {
+			t.Errorf("%s: %d %s", name, a.Status, a.Body)
+		}
+	}
+	if a := r.do(t, "admin_key_revoke", "KEY_ID", created.Get("id")); created.Status != 200 || a.Status != 200 && a.Status != 404 {
+		t.Errorf("a key: %d %s, revoked: %d %s", created.Status, created.Body, a.Status, a.Body)
+	}
+	for _, d := range r.aws.Denied() {
+		t.Errorf("the policies refused: %s", d)
+	}
+	done := r.aws.Allowed()
+	for what := range done {
+		if _, action, _ := strings.Cut(what, " "); action != "" && action != "PutItem" && action != "GetItem" { // its ring is read
+			t.Errorf("on a company's credentials: %s", what)
+		}
+	}
+	if done[project+" PutItem"] < 3 || r.aws.Assumed(project) != 1 {
+		t.Errorf("control: %v, %d sessions", done, r.aws.Assumed(project))
+	}
+}
