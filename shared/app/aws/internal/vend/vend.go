@@ -186,8 +186,10 @@ func (v *Vendor) fetch(ctx context.Context, id tenant.ID) (aws.Credentials, erro
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), askTimeout)
 		defer cancel()
 		s := &session{asked: time.Now()}
-		var err error
-		s.credentials, err = v.sts.assume(ctx, id)
+		err := problem.Guard("vend.fetch", func() (err error) {
+			s.credentials, err = v.sts.assume(ctx, id)
+			return err
+		})
 		if err == nil && s.left(time.Now()) <= 0 {
 			err = away("vend.fetch", problem.ReasonProtocol, errOver)
 		}
