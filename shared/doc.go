@@ -57,8 +57,9 @@
 //	session               the window                 redissession  memsession
 //	search                passages of one tenant     sqlitesearch  memsearch
 //	model                 language models            openai anthropic bedrock extract
-//	usage                 the price book
+//	usage, audit          the price book; who touched what, in the tenant's own log
 //	company, knowledge    a company's folder; its articles as passages
+//	admin                 the operator's API
 //	chat                  the turn
 //	app, app/local, app/aws, app/providers   which routes and which drivers
 //	app/aws/rollup        what follows from turns, behind the table's stream
@@ -71,7 +72,7 @@
 //
 // # Rough edges we know of
 //
-// A follow-up question is searched for by
-// its own words alone, because the window arrives at the same time as the passages.
-// The model port has no place for images.
+// A follow-up question is searched for by its own words alone, because the window
+// arrives at the same time as the passages. The model port has no place for images.
+// Two turns of a conversation within one millisecond can be stored in either order.
 package shared
