@@ -44,5 +44,8 @@ CGO_ENABLED=1 go test -race -shuffle=on -count=1 "$@" ./...
 go test -count=1 -timeout 20m -run 'TestMatrix|TestTwoWorlds' ./shared/isolationtest -attempts 1000000 -programs 500 -actions 50
 CGO_ENABLED=1 go test -race -count=1 -timeout 20m -run TestConcurrent ./shared/isolationtest -concurrent 20000
 
+# Seeded defects: each has to be noticed by the test that it names.
+go run ./shared/isolationtest/mutants
+
 # The template is judged by the SAM CLI in a script of its own.
 if [[ -f template.yaml && -x $here/sam.sh ]]; then "$here/sam.sh"; fi
