@@ -8,7 +8,6 @@ package admin
 
 import (
 	"context"
-	"strconv"
 	"time"
 
 	"switchboard/shared/problem"
@@ -136,16 +135,4 @@ func (s *Service) suspendUser(ctx context.Context, o auth.Operator, in *auth.Req
 func (s *Service) resumeUser(ctx context.Context, o auth.Operator, in *auth.Request[auth.None]) (user, error) {
 	id := in.Path("user")
 	return user{id, "active"}, s.Directory.ResumePerson(ctx, o.Project(), id)
-}
-
-// pageSize reads the limit parameter: 1 to 100, 50 if it is not there.
-func pageSize(s string) (int, error) {
-	if s == "" {
-		return 50, nil
-	}
-	n, err := strconv.Atoi(s)
-	if err != nil || n < 1 || n > 100 {
-		return 0, problem.Bad("admin.pageSize", "limit", "limit is a whole number from 1 to 100")
-	}
-	return n, nil
 }

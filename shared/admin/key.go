@@ -49,7 +49,7 @@ func keyOf(c auth.Credential, now time.Time) Key {
 }
 
 func (s *Service) keys(ctx context.Context, o auth.Operator, in *auth.Request[auth.None]) (list[Key], error) {
-	limit, err := pageSize(in.Query("limit"))
+	limit, err := in.PageSize()
 	if err != nil {
 		return list[Key]{}, err
 	}
@@ -103,10 +103,6 @@ func (s *Service) issue(ctx context.Context, o auth.Operator, in *auth.Request[i
 }
 
 func (s *Service) revoke(ctx context.Context, o auth.Operator, in *auth.Request[auth.None]) (Key, error) {
-	id := in.Path("key")
-	if err := s.Directory.RevokeOf(ctx, o.Project(), id); err != nil {
-		return Key{}, err
-	}
-	c, err := s.Directory.Key(ctx, id)
+	c, err := s.Directory.RevokeOf(ctx, o.Project(), in.Path("key"))
 	return keyOf(c, time.Now()), err
 }

@@ -28,7 +28,7 @@ var unguarded = map[string]string{
 	"shared/seal.fetch":                     "what asks the provider is guarded within",
 	"shared/seal.hold":                      "it drops keys from a map",
 	"shared/seal.purge":                     "it drops keys from a map",
-	"shared/tenant/auth.look":               "look guards what it asks",
+	"shared/tenant/auth.watch":              "what it starts guards what it asks",
 	"shared/host/httphost.boundWrites":      "it sets a deadline",
 	"shared/host/lambdahost.wait":           "it wakes who waits",
 	"shared/model.newStopwatch":             "it ends a context",

@@ -2,7 +2,6 @@ package chat
 
 import (
 	"context"
-	"strconv"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -214,7 +213,7 @@ func (s *Service) conversation(ctx context.Context, sc tenant.Scope, in *auth.Re
 	if !isID(id) {
 		return nil, unknown
 	}
-	limit, err := pageSize(in.Query("limit"))
+	limit, err := in.PageSize()
 	if err != nil {
 		return nil, err
 	}
@@ -254,18 +253,6 @@ func (s *Service) conversation(ctx context.Context, sc tenant.Scope, in *auth.Re
 // own reports whether the scope may have a conversation of that person and assistant.
 func own(sc tenant.Scope, user *Person, assistant string) bool {
 	return sc.Person() == "" || user != nil && user.ID == sc.Person() && assistant == sc.Assistant()
-}
-
-// pageSize reads the limit parameter: 1 to 100 turns, 50 if it is not there.
-func pageSize(s string) (int, error) {
-	if s == "" {
-		return 50, nil
-	}
-	n, err := strconv.Atoi(s)
-	if err != nil || n < 1 || n > 100 {
-		return 0, problem.Bad("chat.pageSize", "limit", "limit is a whole number from 1 to 100")
-	}
-	return n, nil
 }
 
 func stamp(t time.Time) string { return t.Format(time.RFC3339Nano) }

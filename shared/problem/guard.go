@@ -14,15 +14,16 @@ import (
 func Guard(op string, do func() error) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
-			err = Wrap(Internal, op, panicked(v))
+			err = Wrap(Internal, op, Panicked(v))
 		}
 	}()
 	return do()
 }
 
-// panicked describes a panic for the log, and where it was. A value of the runtime's
-// own is safe; any other may hold what a client sent, so its type has to do.
-func panicked(v any) error {
+// Panicked describes a panic that is being recovered for the log, and where it was. A
+// value of the runtime's own is safe; any other may hold what a client sent, so its
+// type has to do.
+func Panicked(v any) error {
 	if err, ok := v.(runtime.Error); ok {
 		return fmt.Errorf("panic: %w%s", err, stack())
 	}

@@ -4,13 +4,14 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"log/slog"
 	"runtime/debug"
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-lambda-go/lambdacontext"
+
+	"switchboard/shared/problem"
 )
 
 // Worker is a function that no client waits for: a table's stream and a clock
@@ -118,12 +119,7 @@ func sequenceNumber(raw json.RawMessage) (string, error) {
 // readRecord decodes one record. The decoder of its attributes panics on some that
 // DynamoDB does not send.
 func readRecord(raw json.RawMessage) (r events.DynamoDBEventRecord, err error) {
-	defer func() {
-		if v := recover(); v != nil {
-			err = fmt.Errorf("lambdahost: an attribute cannot be read: %v", v)
-		}
-	}()
-	err = json.Unmarshal(raw, &r)
+	err = problem.Guard("lambdahost.readRecord", func() error { return json.Unmarshal(raw, &r) })
 	return r, err
 }
 

@@ -5,7 +5,6 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -124,34 +123,33 @@ func completeGrant(c *Credential) error {
 // Revoke ends a credential. It is dead everywhere within 60 seconds. Revoking
 // twice is no error; an unknown id is NotFound.
 func (d *Directory) Revoke(ctx context.Context, keyID string) error {
-	const op = "auth.Revoke"
-	unknown := problem.New(problem.NotFound, op, "There is no such credential.")
+	_, err := d.revoke(ctx, keyID, func(Credential) bool { return true })
+	return err
+}
+
+// RevokeOf is Revoke of one of the project's own credentials, and returns it; another's
+// is unknown.
+func (d *Directory) RevokeOf(ctx context.Context, id tenant.ID, keyID string) (Credential, error) {
+	return d.revoke(ctx, keyID, func(c Credential) bool { return c.Project == id.String() })
+}
+
+func (d *Directory) revoke(ctx context.Context, keyID string, may func(Credential) bool) (Credential, error) {
+	unknown := problem.New(problem.NotFound, "auth.Revoke", "There is no such credential.")
 	if !isKeyID(keyID) {
-		return unknown
+		return Credential{}, unknown
 	}
-	for {
-		it, c, err := d.read(ctx, keyID)
-		if err != nil {
-			return err
-		}
-		if c.ID == "" {
-			return unknown
+	c, err := rewrite(ctx, d, credentialKey(keyID), func(c *Credential) (bool, error) {
+		if c.ID == "" || !may(*c) {
+			return false, unknown
 		}
 		if !c.Revoked.IsZero() {
-			return nil
+			return false, nil
 		}
 		c.Revoked = time.Now().UTC()
-		body, err := json.Marshal(c)
-		if err != nil {
-			return problem.Wrap(problem.Internal, op, err)
-		}
-		err = d.table.Write(ctx, scope.Directory(), table.Replace(it, body))
-		if _, raced := errors.AsType[*table.Conflict](err); !raced {
-			return err
-		}
-		// Somebody else changed it meanwhile: look again. A credential changes
-		// once in its life, so this ends.
-	}
+		return true, nil
+	})
+	c.Hash = nil
+	return c, err
 }
 
 // Keys returns a page of the project's credentials, oldest id first, and the cursor of
@@ -163,7 +161,7 @@ func (d *Directory) Keys(ctx context.Context, id tenant.ID, limit int, cursor st
 	}
 	var out []Credential
 	for _, it := range page.Items {
-		_, c, err := d.read(ctx, it.Key.ID)
+		c, err := d.read(ctx, it.Key.ID)
 		if err != nil {
 			return nil, "", err
 		}
@@ -175,30 +173,6 @@ func (d *Directory) Keys(ctx context.Context, id tenant.ID, limit int, cursor st
 	return out, page.Cursor, nil
 }
 
-// Key returns what is known of a credential; a zero one if there is none.
-func (d *Directory) Key(ctx context.Context, keyID string) (Credential, error) {
-	if !isKeyID(keyID) {
-		return Credential{}, nil
-	}
-	_, c, err := d.read(ctx, keyID)
-	c.Hash = nil
-	return c, err
-}
-
-// RevokeOf is Revoke of one of the project's own credentials; another's is unknown.
-func (d *Directory) RevokeOf(ctx context.Context, id tenant.ID, keyID string) error {
-	if isKeyID(keyID) {
-		_, c, err := d.read(ctx, keyID)
-		if err != nil {
-			return err
-		}
-		if c.ID != "" && c.Project == id.String() {
-			return d.Revoke(ctx, keyID)
-		}
-	}
-	return problem.New(problem.NotFound, "auth.RevokeOf", "There is no such credential.")
-}
-
 // Verify reports whether text is a credential of the kind that holds now, and
 // for which project. It asks the store; requests go through [Gate] instead.
 func (d *Directory) Verify(ctx context.Context, kind Kind, text string) (project string, ok bool, err error) {
@@ -206,7 +180,7 @@ func (d *Directory) Verify(ctx context.Context, kind Kind, text string) (project
 	if !ok || k != kind {
 		return "", false, nil
 	}
-	_, c, err := d.read(ctx, id)
+	c, err := d.read(ctx, id)
 	if err != nil {
 		return "", false, err
 	}
@@ -215,19 +189,9 @@ func (d *Directory) Verify(ctx context.Context, kind Kind, text string) (project
 }
 
 // read returns the credential, or a zero one if there is none.
-func (d *Directory) read(ctx context.Context, keyID string) (table.Item, Credential, error) {
-	it, err := d.table.Get(ctx, scope.Directory(), credentialKey(keyID))
-	if err != nil || it.Version == 0 {
-		return it, Credential{}, err
-	}
-	var c Credential
-	if err := json.Unmarshal(it.Body, &c); err != nil {
-		return it, Credential{}, problem.Wrap(problem.Internal, "auth.read", err)
-	}
-	if c.ID != keyID {
-		return it, Credential{}, problem.Wrap(problem.Internal, "auth.read", errors.New("a credential is stored under another's id"))
-	}
-	return it, c, nil
+func (d *Directory) read(ctx context.Context, keyID string) (Credential, error) {
+	_, c, err := load[Credential](ctx, d, credentialKey(keyID))
+	return c, err
 }
 
 // Close closes the directory's table.

@@ -51,13 +51,13 @@ func NewGate(dir *Directory, sites Sites, w Witness) *Gate {
 	return &Gate{
 		dir: dir, sites: sites, witness: w,
 		keys: newCache("credential", func(ctx context.Context, id string) (Credential, bool, error) {
-			_, c, err := dir.read(ctx, id)
+			c, err := dir.read(ctx, id)
 			return c, c.ID != "", err
 		}),
 		// A project without a record is an active one: its absence is held, and looked
 		// up again, like a record.
 		projects: newCache("project", func(ctx context.Context, id string) (Project, bool, error) {
-			_, p, err := dir.project(ctx, id)
+			p, err := dir.project(ctx, id)
 			return p, true, err
 		}),
 	}

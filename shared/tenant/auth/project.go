@@ -2,15 +2,11 @@ package auth
 
 import (
 	"context"
-	"errors"
 	"time"
-
-	"github.com/go-json-experiment/json"
 
 	"switchboard/shared/problem"
 	"switchboard/shared/table"
 	"switchboard/shared/tenant"
-	"switchboard/shared/tenant/internal/scope"
 )
 
 // projects is where the directory keeps what is true of a project whatever its
@@ -33,26 +29,16 @@ const maxBlocked = 2000
 
 func projectKey(id string) table.Key { return table.Key{Kind: projects, ID: id} }
 
-// project returns the project's record, or a zero one.
-func (d *Directory) project(ctx context.Context, id string) (table.Item, Project, error) {
-	key := projectKey(id)
-	it, err := d.table.Get(ctx, scope.Directory(), key)
-	if err != nil || it.Version == 0 {
-		return table.Item{Key: key}, Project{ID: id}, err
-	}
-	var p Project
-	if err := json.Unmarshal(it.Body, &p); err != nil {
-		return it, Project{}, problem.Wrap(problem.Internal, "auth.project", err)
-	}
-	if p.ID != id {
-		return it, Project{}, problem.Wrap(problem.Internal, "auth.project", errors.New("a project is stored under another's id"))
-	}
-	return it, p, nil
-}
-
 // Project returns what the directory knows of the project.
 func (d *Directory) Project(ctx context.Context, id tenant.ID) (Project, error) {
-	_, p, err := d.project(ctx, id.String())
+	p, err := d.project(ctx, id.String())
+	p.ID = id.String()
+	return p, err
+}
+
+// project returns the project's record, or a zero one.
+func (d *Directory) project(ctx context.Context, id string) (Project, error) {
+	_, p, err := load[Project](ctx, d, projectKey(id))
 	return p, err
 }
 
@@ -95,33 +81,14 @@ func (d *Directory) ResumePerson(ctx context.Context, id tenant.ID, person strin
 	return d.change(ctx, id, func(p *Project) error { delete(p.Blocked, person); return nil })
 }
 
-// change rewrites the project's record.
+// change rewrites the project's record, or makes it.
 func (d *Directory) change(ctx context.Context, id tenant.ID, edit func(*Project) error) error {
 	if id.IsZero() {
 		return problem.New(problem.Internal, "auth.change", "zero project")
 	}
-	for {
-		it, p, err := d.project(ctx, id.String())
-		if err != nil {
-			return err
-		}
-		if err := edit(&p); err != nil {
-			return err
-		}
-		body, err := json.Marshal(p, json.Deterministic(true))
-		if err != nil {
-			return problem.Wrap(problem.Internal, "auth.change", err)
-		}
-		write := table.Create(it.Key, body)
-		if it.Version > 0 {
-			write = table.Replace(it, body)
-		}
-		err = d.table.Write(ctx, scope.Directory(), write)
-		if _, raced := errors.AsType[*table.Conflict](err); !raced {
-			return err
-		}
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-	}
+	_, err := rewrite(ctx, d, projectKey(id.String()), func(p *Project) (bool, error) {
+		p.ID = id.String()
+		return true, edit(p)
+	})
+	return err
 }

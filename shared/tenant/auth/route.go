@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"reflect"
 	"slices"
+	"strconv"
 
 	"switchboard/shared/problem"
 	"switchboard/shared/strictjson"
@@ -58,6 +59,19 @@ func (r *Request[In]) Path(name string) string { return r.path(name) }
 
 // Query returns a query parameter, or "".
 func (r *Request[In]) Query(name string) string { return r.query.Get(name) }
+
+// PageSize returns the query parameter limit: 1 to 100, 50 if it is not there.
+func (r *Request[In]) PageSize() (int, error) {
+	s := r.Query("limit")
+	if s == "" {
+		return 50, nil
+	}
+	n, err := strconv.Atoi(s)
+	if err != nil || n < 1 || n > 100 {
+		return 0, problem.Bad("auth.PageSize", "limit", "limit is a whole number from 1 to 100")
+	}
+	return n, nil
+}
 
 // None is the Body of a route without one.
 type None struct{}

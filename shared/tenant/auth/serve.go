@@ -4,14 +4,11 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"mime"
 	"net/http"
 	"path"
-	"runtime"
-	"runtime/debug"
 	"strings"
 	"time"
 
@@ -93,8 +90,8 @@ func (rt Route) handler(g *Gate) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		started := time.Now()
 		t := w.(*tracked) // Handler's
-		fail := func(p *problem.Error, stack []byte) {
-			rt.log(r, started, p, stack)
+		fail := func(p *problem.Error) {
+			rt.log(r, started, p)
 			if t.begun {
 				// Something went out already: a clean end would look like a
 				// whole answer, so break the connection.
@@ -110,31 +107,22 @@ func (rt Route) handler(g *Gate) http.Handler {
 			if v == http.ErrAbortHandler {
 				panic(v)
 			}
-			fail(problem.Wrap(problem.Internal, "auth.handler", panicked(v)), debug.Stack())
+			fail(problem.Wrap(problem.Internal, "auth.handler", problem.Panicked(v)))
 		}()
 		err := rt.serve(g, t, r)
 		if err == nil && !t.begun && !rt.Public {
 			err = errors.New("auth.handler: the handler answered nothing")
 		}
 		if err != nil {
-			fail(problem.From(err), nil)
+			fail(problem.From(err))
 		}
 	})
-}
-
-// panicked describes a panic for the log. A value of the runtime's own is safe;
-// any other may hold what a client sent, so its type and the stack have to do.
-func panicked(v any) error {
-	if err, ok := v.(runtime.Error); ok {
-		return fmt.Errorf("panic: %w", err)
-	}
-	return fmt.Errorf("panic of type %T", v)
 }
 
 // log records a request that failed. Ids and classes only: never a body, never a
 // credential. What a client did wrong is told to the client: the sentence about it
 // may quote the request, so it is not logged.
-func (rt Route) log(r *http.Request, started time.Time, p *problem.Error, stack []byte) {
+func (rt Route) log(r *http.Request, started time.Time, p *problem.Error) {
 	level := slog.LevelInfo
 	if p.Kind == problem.Upstream {
 		level = slog.LevelWarn
@@ -153,9 +141,6 @@ func (rt Route) log(r *http.Request, started time.Time, p *problem.Error, stack 
 		attrs = append(attrs, slog.Any("err", error(p)))
 	case problem.Upstream, problem.RateLimited, problem.Canceled:
 		attrs = append(attrs, slog.Any("err", error(p)))
-	}
-	if stack != nil {
-		attrs = append(attrs, slog.String("stack", string(stack)))
 	}
 	slog.LogAttrs(r.Context(), level, "request failed", attrs...)
 }

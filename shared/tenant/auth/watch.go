@@ -15,30 +15,20 @@ const watchEvery = 10 * time.Second
 // may not go on. stop ends the watch.
 func (g *Gate) watch(ctx context.Context, p principal) (watched context.Context, stop func()) {
 	watched, cancel := context.WithCancelCause(ctx)
-	w := &watcher{g: g, p: p, ctx: watched, cancel: cancel}
-	w.timer = time.AfterFunc(watchEvery, w.look)
+	var look func()
+	look = func() {
+		if watched.Err() != nil {
+			return
+		}
+		if err := problem.Guard("auth.watch", func() error { return g.stands(watched, p) }); err != nil {
+			cancel(err)
+			return
+		}
+		time.AfterFunc(watchEvery, look)
+	}
+	first := time.AfterFunc(watchEvery, look)
 	return watched, func() {
-		w.timer.Stop()
+		first.Stop()
 		cancel(nil)
 	}
-}
-
-type watcher struct {
-	g      *Gate
-	p      principal
-	ctx    context.Context
-	cancel context.CancelCauseFunc
-	timer  *time.Timer
-}
-
-func (w *watcher) look() {
-	if err := problem.Guard("auth.watch", func() error { return w.g.stands(w.ctx, w.p) }); err != nil {
-		w.cancel(err)
-		return
-	}
-	time.AfterFunc(watchEvery, func() {
-		if w.ctx.Err() == nil {
-			w.look()
-		}
-	})
 }

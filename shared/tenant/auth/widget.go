@@ -3,11 +3,9 @@ package auth
 import (
 	"net/http"
 	"slices"
-	"strings"
 	"time"
 
 	"switchboard/shared/problem"
-	"switchboard/shared/strictjson"
 	"switchboard/shared/tenant"
 	"switchboard/shared/tenant/internal/scope"
 )
@@ -57,18 +55,11 @@ func WidgetToken() Route {
 		if p.visitor == nil {
 			mayRead(w.Header(), origin)
 		}
-		if _, err := queryOf(r.URL.RawQuery); err != nil {
-			return err
-		}
-		var in tokenRequest
-		body, err := readBody(w, r)
-		if err == nil {
-			err = strictjson.Unmarshal(body, &in)
-		}
+		in, err := read[tokenRequest](w, r)
 		if err != nil {
 			return err
 		}
-		v, id, err := g.visit(r, sc, p, site, in)
+		v, id, err := g.visit(r, sc, p, site, in.Body)
 		if err != nil {
 			return err
 		}
@@ -133,6 +124,3 @@ func renewed(old *visitor, in tokenRequest, now time.Time) (visitor, string, err
 // NamesVisitor reports whether a request of the person may call them so: by the name
 // in their scope, or by the id that their page gave them.
 func NamesVisitor(person, id string) bool { return id == person || claimedPrefix+id == person }
-
-// IsVisitor reports whether a person is one whom no company vouches for.
-func IsVisitor(person string) bool { return strings.HasPrefix(person, visitorPrefix) }
