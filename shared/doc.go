@@ -51,6 +51,7 @@
 // # Rooms
 //
 //	problem, strictjson   failures with a client's and an operator's view; JSON from outside
+//	clock                 how long ago, by whichever clock says more
 //	tenant, tenant/auth   who is asking; credentials and routes
 //	seal                  bytes under a tenant's own key     fileseal  kmsseal  masterseal
 //	table                 items of one tenant        sqlitetable  dynamotable

@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"switchboard/shared/clock"
 	"switchboard/shared/problem"
 	"switchboard/shared/seal/internal/driver"
 	"switchboard/shared/tenant"
@@ -43,7 +44,7 @@ const (
 type key struct {
 	version uint32
 	stores  [stores]*xaes
-	since   stamp
+	since   clock.Stamp
 }
 
 // held is what is known of a tenant's keys. It is replaced whole.
@@ -51,7 +52,7 @@ type held struct {
 	latest   uint32
 	versions map[uint32]bool // of the ring
 	keys     map[uint32]*key
-	read     stamp // when the ring was
+	read     clock.Stamp // when the ring was
 	asking   atomic.Bool
 }
 
@@ -61,26 +62,15 @@ type rest struct {
 	err   error
 }
 
-// stamp is a moment by both clocks. The monotonic one stands still while a machine
-// sleeps or a Lambda is frozen, and the wall clock can be set back; whichever says
-// that more time has passed is believed.
-type stamp struct{ mono, wall time.Time }
-
-func newStamp(now time.Time) stamp { return stamp{now, now.Round(0)} }
-
-func (s stamp) age(now time.Time) time.Duration {
-	return max(now.Sub(s.mono), now.Round(0).Sub(s.wall))
-}
-
 // live returns the key of the version (0 = of new writes) if it may be used.
 func (h *held) live(version uint32, now time.Time) *key {
-	if h == nil || h.read.age(now) >= ringLife {
+	if h == nil || h.read.Age(now) >= ringLife {
 		return nil
 	}
 	if version == 0 {
 		version = h.latest
 	}
-	if k := h.keys[version]; k != nil && k.since.age(now) < keyLife {
+	if k := h.keys[version]; k != nil && k.since.Age(now) < keyLife {
 		return k
 	}
 	return nil
@@ -94,7 +84,7 @@ func (s *Sealer) use(ctx context.Context, sc tenant.Scope, version uint32) (*key
 	h, tired := s.held[sc.Project()], s.resting[sc.Project()]
 	s.mu.Unlock()
 	if k := h.live(version, now); k != nil {
-		if (h.read.age(now) >= ringRipe || k.since.age(now) >= keyRipe) && h.asking.CompareAndSwap(false, true) {
+		if (h.read.Age(now) >= ringRipe || k.since.Age(now) >= keyRipe) && h.asking.CompareAndSwap(false, true) {
 			go s.renew(context.WithoutCancel(ctx), sc, h, version)
 		}
 		return k, nil
@@ -102,7 +92,7 @@ func (s *Sealer) use(ctx context.Context, sc tenant.Scope, version uint32) (*key
 	if now.Before(tired.until) {
 		return nil, tired.err
 	}
-	if h != nil && version != 0 && !h.versions[version] && h.read.age(now) < restAfter {
+	if h != nil && version != 0 && !h.versions[version] && h.read.Age(now) < restAfter {
 		return nil, noKey(sc, version)
 	}
 	return s.fetch(ctx, sc, version)
@@ -169,11 +159,11 @@ func (s *Sealer) ask(ctx context.Context, sc tenant.Scope, version uint32) (*key
 	case !found:
 		s.hold(sc.Project(), h, epoch)
 		return nil, noKey(sc, version)
-	case k == nil || k.since.age(time.Now()) >= keyRipe:
+	case k == nil || k.since.Age(time.Now()) >= keyRipe:
 		fresh, err := s.unwrap(ctx, sc, w)
 		if err == nil {
 			k, h.keys[version] = fresh, fresh
-		} else if k == nil || k.since.age(time.Now()) >= keyLife {
+		} else if k == nil || k.since.Age(time.Now()) >= keyLife {
 			return nil, err
 		} else {
 			slog.WarnContext(ctx, "key not renewed", slog.String("project", sc.Project().String()), slog.Any("err", err))
@@ -192,7 +182,7 @@ func noKey(sc tenant.Scope, version uint32) error {
 // held begins with the keys that were held before and that the ring, as it was at a
 // time, still has.
 func (r ring) held(before *held, now time.Time) *held {
-	h := &held{latest: r.latest(), versions: make(map[uint32]bool, len(r.Keys)), keys: make(map[uint32]*key), read: newStamp(now)}
+	h := &held{latest: r.latest(), versions: make(map[uint32]bool, len(r.Keys)), keys: make(map[uint32]*key), read: clock.At(now)}
 	for _, k := range r.Keys {
 		h.versions[k.Version] = true
 	}
@@ -200,7 +190,7 @@ func (r ring) held(before *held, now time.Time) *held {
 		return h
 	}
 	for v, k := range before.keys {
-		if h.versions[v] && k.since.age(now) < keyLife && (len(h.keys) < maxVersions-2 || v == h.latest) {
+		if h.versions[v] && k.since.Age(now) < keyLife && (len(h.keys) < maxVersions-2 || v == h.latest) {
 			h.keys[v] = k
 		}
 	}
@@ -210,7 +200,7 @@ func (r ring) held(before *held, now time.Time) *held {
 // unwrap makes a wrapped key ready for use.
 func (s *Sealer) unwrap(ctx context.Context, sc tenant.Scope, w wrapped) (*key, error) {
 	const op = "seal.unwrap"
-	since := newStamp(time.Now())
+	since := clock.At(time.Now())
 	secret, err := s.wrapper.Unwrap(ctx, sc, w.Version, w.Key)
 	if err != nil {
 		return nil, unavailable(op, err)
@@ -314,7 +304,7 @@ func (s *Sealer) purge() {
 func (h *held) kept(now time.Time) *held {
 	k := &held{latest: h.latest, versions: h.versions, read: h.read, keys: make(map[uint32]*key, len(h.keys))}
 	for v, key := range h.keys {
-		if key.since.age(now) < keyLife {
+		if key.since.Age(now) < keyLife {
 			k.keys[v] = key
 		}
 	}

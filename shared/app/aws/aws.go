@@ -11,7 +11,6 @@ import (
 	"os"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/redis/go-redis/v9"
 
 	integrations "switchboard/company-integrations"
 	"switchboard/shared/admin"
@@ -45,9 +44,11 @@ func Open(context.Context) (*app.Parts, error) {
 	if err != nil {
 		return nil, err
 	}
-	window, err := openSession(os.Getenv("REDIS_URL"), o.sealer)
-	if err != nil {
-		return nil, err
+	var window *session.Session // nil is one without windows
+	if url := os.Getenv("REDIS_URL"); url != "" {
+		if window, err = redissession.Dial(url, o.sealer); err != nil {
+			return nil, err
+		}
 	}
 	models, err := providers.Open(os.Getenv, func(context.Context) (aws.Config, error) { return o.cfg, nil })
 	if err != nil {
@@ -121,19 +122,6 @@ func open(access account.Access) (*opened, error) {
 	}
 	directory, err := auth.NewDirectory(credentials, master)
 	return &opened{cfg, data, directory, company.Open(integrations.FS), sealer}, err
-}
-
-// openSession returns nil, which is a session without a window, where there is no
-// Redis.
-func openSession(url string, sealer *seal.Sealer) (*session.Session, error) {
-	if url == "" {
-		return nil, nil
-	}
-	o, err := redissession.Options(url)
-	if err != nil {
-		return nil, err
-	}
-	return redissession.Open(redis.NewClient(o), sealer), nil
 }
 
 // shippedKnowledge searches the articles that are in this binary.

@@ -20,6 +20,16 @@ import (
 	"switchboard/shared/tenant"
 )
 
+// Dial returns a Session in the Redis that url names (redis:// or rediss://). It
+// connects to nothing yet.
+func Dial(url string, sealer *seal.Sealer) (*session.Session, error) {
+	o, err := Options(url)
+	if err != nil {
+		return nil, err
+	}
+	return Open(redis.NewClient(o), sealer), nil
+}
+
 // Open returns a Session over the client, which its Close closes. What go-redis has to
 // say, by a logger that is one for the process, goes to slog from then on. Windows are
 // sealed by the sealer, which is the caller's.

@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sync/singleflight"
 
+	"switchboard/shared/clock"
 	"switchboard/shared/problem"
 )
 
@@ -42,16 +43,8 @@ type cache[V any] struct {
 // held is one lookup's answer.
 type held[V any] struct {
 	v          V
-	at         time.Time // by the monotonic clock
-	wall       time.Time // by the wall clock
+	at         clock.Stamp
 	refreshing bool
-}
-
-// age is how old the answer is. The monotonic clock stands still while a machine
-// sleeps or a Lambda is frozen, and the wall clock can be set back; whichever says
-// more is believed, so that neither keeps a revoked credential alive.
-func (e held[V]) age(now time.Time) time.Duration {
-	return max(now.Sub(e.at), now.Round(0).Sub(e.wall))
 }
 
 func newCache[V any](what string, read func(context.Context, string) (V, bool, error)) *cache[V] {
@@ -68,7 +61,7 @@ func (c *cache[V]) get(ctx context.Context, id string) (V, error) {
 	if !known {
 		e, ok = c.unknown[id]
 	}
-	age := e.age(now)
+	age := e.at.Age(now)
 	if ok && age < stale {
 		refresh := known && age >= fresh && !e.refreshing
 		if refresh {
@@ -138,6 +131,5 @@ func (c *cache[V]) hold(id string, v V, found bool) {
 			}
 		}
 	}
-	now := time.Now()
-	in[id] = held[V]{v: v, at: now, wall: now.Round(0)}
+	in[id] = held[V]{v: v, at: clock.At(time.Now())}
 }

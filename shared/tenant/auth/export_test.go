@@ -24,7 +24,7 @@ func age[V any](c *cache[V], d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for id, e := range c.known {
-		e.wall = e.wall.Add(-d)
+		e.at.Wall = e.at.Wall.Add(-d)
 		c.known[id] = e
 	}
 }

@@ -25,12 +25,7 @@ func (sdkLog) Logf(class logging.Classification, format string, v ...any) {
 	if class == logging.Warn {
 		level = slog.LevelWarn
 	}
-	Said(context.Background(), level, "aws", format, v)
-}
-
-// Said logs what a client library says in words of its own.
-func Said(ctx context.Context, level slog.Level, client, format string, v []any) {
-	if slog.Default().Enabled(ctx, level) {
-		slog.LogAttrs(ctx, level, "a client's own words", slog.String("client", client), slog.String("text", fmt.Sprintf(format, v...)))
+	if ctx := context.Background(); slog.Default().Enabled(ctx, level) {
+		slog.LogAttrs(ctx, level, "a client's own words", slog.String("client", "aws"), slog.String("text", fmt.Sprintf(format, v...)))
 	}
 }

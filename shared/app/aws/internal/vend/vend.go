@@ -31,6 +31,7 @@ import (
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"golang.org/x/sync/singleflight"
 
+	"switchboard/shared/clock"
 	"switchboard/shared/problem"
 	"switchboard/shared/tenant"
 )
@@ -65,7 +66,7 @@ type Vendor struct {
 // session is what is held of a tenant. Only renewing changes, under the Vendor's mu.
 type session struct {
 	credentials aws.Credentials
-	asked       time.Time // before STS was
+	asked       clock.Stamp // before STS was
 	renewing    bool
 }
 
@@ -120,12 +121,9 @@ func (p provider) Retrieve(ctx context.Context) (aws.Credentials, error) {
 	return p.v.retrieve(ctx, p.id)
 }
 
-// left is how long the session may still be given out. Both clocks are asked: the
-// monotonic one stands still while a Lambda is frozen, the wall clock can be wrong.
+// left is how long the session may still be given out, by its own word and by its age.
 func (s *session) left(now time.Time) time.Duration {
-	wall := now.Round(0)
-	age := max(now.Sub(s.asked), wall.Sub(s.asked.Round(0)))
-	return min(s.credentials.Expires.Sub(wall), sessionLife-age) - margin
+	return min(s.credentials.Expires.Sub(now.Round(0)), sessionLife-s.asked.Age(now)) - margin
 }
 
 // young reports whether the session need not be renewed yet.
@@ -185,7 +183,7 @@ func (v *Vendor) fetch(ctx context.Context, id tenant.ID) (aws.Credentials, erro
 		}
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), askTimeout)
 		defer cancel()
-		s := &session{asked: time.Now()}
+		s := &session{asked: clock.At(time.Now())}
 		err := problem.Guard("vend.fetch", func() (err error) {
 			s.credentials, err = v.sts.assume(ctx, id)
 			return err
