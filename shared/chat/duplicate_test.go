@@ -11,11 +11,12 @@ import (
 	"switchboard/shared/table/tabletest"
 )
 
-// fails is a process that reserves a turn and then meets a table that does not list
-// for a while: the reservation is given back. reserved is closed before that.
-func (c crowd) fails(t *testing.T) (h *house, reserved chan struct{}) {
+// fails sends q to a process that reserves a turn and then meets a table that does not
+// list for a while, and returns once the turn is reserved. The reservation is given
+// back; the request's error is then sent on failed.
+func (c crowd) fails(t *testing.T, q chat.Question) (failed <-chan error) {
 	t.Helper()
-	h, reserved = c.process(t, nil), make(chan struct{})
+	h, reserved, errs := c.process(t, nil), make(chan struct{}), make(chan error, 1)
 	h.Table = tabletest.Observe(c.data, func(_ context.Context, method string) error {
 		if method != "Query" {
 			return nil
@@ -24,7 +25,12 @@ func (c crowd) fails(t *testing.T) (h *house, reserved chan struct{}) {
 		c.wait(30 * time.Millisecond)
 		return errors.New("throttled")
 	})
-	return h, reserved
+	go func() {
+		_, err := say(t, h, q)
+		errs <- err
+	}()
+	<-reserved
+	return errs
 }
 
 // TestADuplicateOfARequestThatFailedTakesTheTurn: that the reservation is gone says
@@ -38,13 +44,7 @@ func TestADuplicateOfARequestThatFailedTakesTheTurn(t *testing.T) {
 		c.wait(time.Second)
 		q := question("k")
 		q.Conversation = first.Conversation
-		failing, reserved := c.fails(t)
-		failed := make(chan error, 1)
-		go func() {
-			_, err := say(t, failing, q)
-			failed <- err
-		}()
-		<-reserved
+		failed := c.fails(t, q)
 		got, err := say(t, c.process(t, nil), q)
 		if err != nil {
 			t.Fatalf("the duplicate: %v", err)
@@ -67,13 +67,7 @@ func TestADuplicateOfARefusedRequestIsRefused(t *testing.T) {
 	inACrowd(t, func(t *testing.T, c crowd) {
 		q := question("k")
 		q.Conversation = "01JZZZZZZZZZZZZZZZZZZZZZZZ"
-		failing, reserved := c.fails(t)
-		failed := make(chan error, 1)
-		go func() {
-			_, err := say(t, failing, q)
-			failed <- err
-		}()
-		<-reserved
+		failed := c.fails(t, q)
 		errs := make(chan error)
 		for range 3 {
 			go func() {

@@ -2,7 +2,6 @@ package dynamotable_test
 
 import (
 	"fmt"
-	"os"
 	"slices"
 	"testing"
 	"time"
@@ -100,10 +99,7 @@ func TestCosts(t *testing.T) {
 
 func TestCostsDynamoDBLocal(t *testing.T) {
 	t.Parallel()
-	endpoint := os.Getenv("SWITCHBOARD_DYNAMODB_ENDPOINT")
-	if endpoint == "" {
-		t.Skip("SWITCHBOARD_DYNAMODB_ENDPOINT is not set; `make verify` starts DynamoDB Local and sets it")
-	}
+	endpoint := dynamotest.Local(t)
 	var b bill
 	calls := 0
 	tb := open(t, endpoint, uniqueName(), func(c *dynamotable.Config) {

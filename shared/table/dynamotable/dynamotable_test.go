@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"crypto/rand"
 	"net/http"
-	"os"
 	"sync"
 	"testing"
 	"time"
@@ -44,10 +43,7 @@ func TestConformanceSealed(t *testing.T) {
 // TestDynamoDBLocal runs the suite against DynamoDB Local, which is the judge.
 func TestDynamoDBLocal(t *testing.T) {
 	t.Parallel()
-	endpoint := os.Getenv("SWITCHBOARD_DYNAMODB_ENDPOINT")
-	if endpoint == "" {
-		t.Skip("SWITCHBOARD_DYNAMODB_ENDPOINT is not set; `make verify` starts DynamoDB Local and sets it")
-	}
+	endpoint := dynamotest.Local(t)
 	sealer := sealtest.New(t)
 	tabletest.RunWith(t, func(t *testing.T) *table.Table {
 		return open(t, endpoint, uniqueName(), func(c *dynamotable.Config) { c.Sealer = sealer })

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
 	"strings"
 	"testing"
 
@@ -28,10 +27,7 @@ func eachServer(t *testing.T, test func(t *testing.T, api api)) {
 	})
 	t.Run("DynamoDBLocal", func(t *testing.T) {
 		t.Parallel()
-		endpoint := os.Getenv("SWITCHBOARD_DYNAMODB_ENDPOINT")
-		if endpoint == "" {
-			t.Skip("SWITCHBOARD_DYNAMODB_ENDPOINT is not set; `make verify` starts DynamoDB Local and sets it")
-		}
+		endpoint := dynamotest.Local(t)
 		test(t, newAPI(t, endpoint))
 	})
 }

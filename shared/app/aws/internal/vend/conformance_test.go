@@ -6,7 +6,6 @@ import (
 	"crypto/rand"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -43,10 +42,7 @@ func TestConformance(t *testing.T) {
 // it does.
 func TestDynamoDBLocal(t *testing.T) {
 	t.Parallel()
-	endpoint := os.Getenv("SWITCHBOARD_DYNAMODB_ENDPOINT")
-	if endpoint == "" {
-		t.Skip("SWITCHBOARD_DYNAMODB_ENDPOINT is not set; `make verify` starts DynamoDB Local and sets it")
-	}
+	endpoint := dynamotest.Local(t)
 	tabletest.RunWith(t, func(t *testing.T) *table.Table {
 		return vended(t, endpoint, awstest.To(t, endpoint))
 	}, tabletest.Options{Fast: true, FeedLag: 30 * time.Second})
