@@ -4,8 +4,6 @@ import "time"
 
 // Limits of the gate, for tests.
 const (
-	Fresh      = fresh
-	Stale      = stale
 	MaxUnknown = maxUnknown
 	MaxUnsent  = maxUnsent
 )
@@ -16,22 +14,9 @@ func Parse(text string) (Kind, string, bool) { return parse(text) }
 // Suspend makes g as after a sleep of the machine, in which the wall clock went on
 // and the monotonic clock stood still.
 func (g *Gate) Suspend(d time.Duration) {
-	age(g.keys, d)
-	age(g.projects, d)
-}
-
-func age[V any](c *cache[V], d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for id, e := range c.known {
-		e.at.Wall = e.at.Wall.Add(-d)
-		c.known[id] = e
-	}
+	g.keys.Sleep(d)
+	g.projects.Sleep(d)
 }
 
 // Held returns how many credentials, and how many ids without one, are in memory.
-func (g *Gate) Held() (known, unknown int) {
-	g.keys.mu.Lock()
-	defer g.keys.mu.Unlock()
-	return len(g.keys.known), len(g.keys.unknown)
-}
+func (g *Gate) Held() (known, unknown int) { return g.keys.Held() }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"switchboard/shared/cache"
 	"switchboard/shared/problem"
 	"switchboard/shared/tenant"
 	"switchboard/shared/tenant/internal/scope"
@@ -15,8 +16,8 @@ import (
 // Gate checks credentials against a directory and holds what it learned in memory.
 type Gate struct {
 	dir      *Directory
-	keys     *cache[Credential]
-	projects *cache[Project]
+	keys     *cache.Cache[struct{}, Credential]
+	projects *cache.Cache[struct{}, Project]
 	sites    Sites
 	witness  Witness
 }
@@ -50,18 +51,27 @@ type Witness interface {
 func NewGate(dir *Directory, sites Sites, w Witness) *Gate {
 	return &Gate{
 		dir: dir, sites: sites, witness: w,
-		keys: newCache("credential", func(ctx context.Context, id string) (Credential, bool, error) {
-			c, err := dir.read(ctx, id)
-			return c, c.ID != "", err
-		}),
+		keys: cache.New(cache.Config[struct{}, Credential]{What: "credential", Most: maxHeld, MostAbsent: maxUnknown,
+			Read: func(ctx context.Context, _ struct{}, id string) (Credential, bool, error) {
+				c, err := dir.read(ctx, id)
+				return c, c.ID != "", err
+			}}),
 		// A project without a record is an active one: its absence is held, and looked
 		// up again, like a record.
-		projects: newCache("project", func(ctx context.Context, id string) (Project, bool, error) {
-			p, err := dir.project(ctx, id)
-			return p, true, err
-		}),
+		projects: cache.New(cache.Config[struct{}, Project]{What: "project", Most: maxHeld,
+			Read: func(ctx context.Context, _ struct{}, id string) (Project, bool, error) {
+				p, err := dir.project(ctx, id)
+				return p, true, err
+			}}),
 	}
 }
+
+// maxHeld bounds the records held in memory, and maxUnknown the ids held that belong
+// to none. A revocation or a suspension bites within cache.Stale.
+const (
+	maxHeld    = 20_000
+	maxUnknown = 4_000
+)
 
 // unauthenticated is the one answer to every credential that does not hold.
 func unauthenticated() error {
@@ -104,7 +114,7 @@ func (g *Gate) authenticate(ctx context.Context, h http.Header) (principal, erro
 		if !ok {
 			return principal{}, unauthenticated()
 		}
-		c, err := g.keys.get(ctx, v.Key)
+		c, err := g.keys.Get(ctx, struct{}{}, v.Key)
 		if err != nil {
 			return principal{}, err
 		}
@@ -117,7 +127,7 @@ func (g *Gate) authenticate(ctx context.Context, h http.Header) (principal, erro
 	if !ok {
 		return principal{}, unauthenticated()
 	}
-	c, err := g.keys.get(ctx, id)
+	c, err := g.keys.Get(ctx, struct{}{}, id)
 	if err != nil {
 		return principal{}, err
 	}
@@ -191,7 +201,7 @@ func (g *Gate) admit(w http.ResponseWriter, r *http.Request, a Allow) (tenant.Sc
 
 // active refuses what belongs to a project or a person that was suspended.
 func (g *Gate) active(ctx context.Context, p principal) error {
-	pr, err := g.projects.get(ctx, p.Project)
+	pr, err := g.projects.Get(ctx, struct{}{}, p.Project)
 	if err != nil {
 		return err
 	}
@@ -204,7 +214,7 @@ func (g *Gate) active(ctx context.Context, p principal) error {
 // stands reports whether the principal of an open stream may still have it. A
 // directory that does not answer says nothing against it until what is held is stale.
 func (g *Gate) stands(ctx context.Context, p principal) error {
-	c, err := g.keys.get(ctx, p.ID)
+	c, err := g.keys.Get(ctx, struct{}{}, p.ID)
 	if err != nil {
 		return err
 	}

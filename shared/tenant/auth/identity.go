@@ -71,7 +71,7 @@ func (g *Gate) identitySecret(ctx context.Context, sc tenant.Scope, id string) (
 	if !isKeyID(id) {
 		return nil, unauthenticated()
 	}
-	c, err := g.keys.get(ctx, id)
+	c, err := g.keys.Get(ctx, struct{}{}, id)
 	if err != nil {
 		return nil, err
 	}

@@ -8,7 +8,7 @@ import (
 )
 
 // watchEvery is how often an open stream's credential is looked at. What is held of
-// it is looked up anew behind fresh, so a revocation ends a stream within a minute.
+// it is looked up anew behind cache.Fresh, so a revocation ends a stream within a minute.
 const watchEvery = 10 * time.Second
 
 // watch returns a context that ends, with the reason as its cause, when the principal
