@@ -24,8 +24,6 @@ import (
 	"switchboard/shared/app/aws/awstest"
 	"switchboard/shared/host/lambdahost/runtimetest"
 	"switchboard/shared/model/modeltest"
-	"switchboard/shared/seal"
-	"switchboard/shared/table"
 	"switchboard/shared/table/dynamotable"
 	"switchboard/shared/table/dynamotable/dynamotest"
 	"switchboard/shared/tenant/auth"
@@ -116,30 +114,13 @@ func newRig(t *testing.T, bootstrap string, script func(modeltest.Call) modeltes
 			t.Fatal(err)
 		}
 	}
-	r.directory = openDirectory(t, client, directory, r.keys.Sealer(t, client))
+	r.directory = awstest.Bring(t, client, r.keys.Sealer(t, client), data, directory, master, shipped...)
 	r.aws = awstest.Deploy(t, "../../template.yaml", store, map[string]string{"DataTable": data, "DirectoryTable": directory, "KeysTable": r.keys.Table})
 	r.env = append(append(r.keys.Env(), r.aws.Env("ChatRole")...),
 		"SWITCHBOARD_TABLE="+data, "SWITCHBOARD_DIRECTORY_TABLE="+directory, "SWITCHBOARD_MASTER_KEY="+master,
 		"OPENAI_BASE_URL="+upstream.URL+"/v1", "SWITCHBOARD_MODEL=openai/scripted", "GOMEMLIMIT=100MiB",
 	)
 	return r
-}
-
-func openDirectory(t *testing.T, client *dynamodb.Client, name string, sealer *seal.Sealer) *auth.Directory {
-	t.Helper()
-	var credentials *table.Table
-	cursors, err := auth.Derive([]byte(master), "cursors")
-	if err == nil {
-		credentials, err = dynamotable.Open(dynamotable.Config{Client: client, Table: name, CursorKey: cursors, Sealer: sealer})
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	d, err := auth.NewDirectory(credentials, []byte(master))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return d
 }
 
 // key issues a secret key of the project.

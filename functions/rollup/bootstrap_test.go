@@ -22,7 +22,7 @@ import (
 	integrations "switchboard/company-integrations"
 	"switchboard/shared/app/aws/awstest"
 	"switchboard/shared/chat"
-	"switchboard/shared/company"
+	"switchboard/shared/company/companytest"
 	"switchboard/shared/host/lambdahost/runtimetest"
 	"switchboard/shared/model"
 	"switchboard/shared/model/extractmodel"
@@ -101,19 +101,21 @@ func startRig(t *testing.T, bootstrap string, r *rig, env ...string) *rig {
 	r.name = "data-" + rand.Text() // others use the real one too
 	client := r.client(t.Cleanup)
 	r.keys = awstest.NewKeys(t, "keys-"+rand.Text())
-	for _, name := range []string{r.name, r.keys.Table} {
+	directory := "directory-" + rand.Text()
+	for _, name := range []string{r.name, r.keys.Table, directory} {
 		if err := dynamotable.CreateTable(t.Context(), client, name); err != nil {
 			t.Fatal(err)
 		}
 	}
+	awstest.Bring(t, client, r.keys.Sealer(t, client), r.name, directory, strings.Repeat("m", 32), project, other)
 	r.data = r.open(t, client)
 	var store http.Handler = r.server
 	if r.server == nil {
 		store = awstest.To(t, r.endpoint)
 	}
-	r.aws = awstest.Deploy(t, "../../template.yaml", store, map[string]string{"DataTable": r.name, "KeysTable": r.keys.Table})
+	r.aws = awstest.Deploy(t, "../../template.yaml", store, map[string]string{"DataTable": r.name, "KeysTable": r.keys.Table, "DirectoryTable": directory})
 	r.Function = runtimetest.Start(t, bootstrap, &runtimetest.Options{Env: append(append(append(r.keys.Env(), r.aws.Env("RollupRole")...),
-		"SWITCHBOARD_TABLE="+r.name, "GOMEMLIMIT=100MiB"), env...)})
+		"SWITCHBOARD_TABLE="+r.name, "SWITCHBOARD_DIRECTORY_TABLE="+directory, "GOMEMLIMIT=100MiB"), env...)})
 	t.Cleanup(func() {
 		took, _ := r.Ready(context.Background())
 		if peak, err := r.PeakMemory(); err == nil { // where there is /proc
@@ -162,7 +164,7 @@ func process(t *testing.T, data *table.Table) *chat.Service {
 		t.Fatal(err)
 	}
 	return &chat.Service{
-		Companies: company.Open(integrations.FS), Table: data, Search: memsearch.New(), Prices: prices, Process: chat.NewProcess(),
+		Companies: companytest.Load(t, integrations.FS), Table: data, Search: memsearch.New(), Prices: prices, Process: chat.NewProcess(),
 		Models: model.New(map[string]model.Model{"extract": extractmodel.New()}, model.Ref{Provider: "extract"}, nil),
 	}
 }

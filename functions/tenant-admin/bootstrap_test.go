@@ -47,14 +47,7 @@ func start(t *testing.T) *rig {
 	}
 	keys := awstest.NewKeys(t, "keys")
 	r := &rig{aws: awstest.Deploy(t, "../../template.yaml", server, map[string]string{"DataTable": "data", "DirectoryTable": "directory", "KeysTable": "keys"})}
-	credentials, err := dynamotable.Open(dynamotable.Config{Client: client, Table: "directory", CursorKey: make([]byte, 32), Sealer: keys.Sealer(t, client)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	directory, err := auth.NewDirectory(credentials, []byte(master))
-	if err != nil {
-		t.Fatal(err)
-	}
+	directory := awstest.Bring(t, client, keys.Sealer(t, client), "data", "directory", master, project)
 	_, secret, err := directory.Issue(t.Context(), auth.Credential{Kind: auth.OperatorKey})
 	if err != nil {
 		t.Fatal(err)

@@ -1,49 +1,55 @@
-// Package admin is the operator's API: which companies there are, their keys, and
-// whether they are served.
+// Package admin is the operator's API: which companies there are, what they and their
+// assistants are, their keys, and whether they are served.
 //
-// shared/app imports it for its routes. Its one promise: it opens no company's data.
-// It works on the directory alone, and each company's own audit log has what is done
-// to it before it is done (see auth.Admin).
+// shared/app imports it for its routes, and to bring folders here. Its one promise: of
+// a company it opens the definition and the credentials alone, never what was said or
+// learned there, and the company's own audit log has what is done to it before it is
+// done (see auth.Admin).
 package admin
 
 import (
 	"context"
+	"errors"
 	"time"
 
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"switchboard/shared/company"
+	"switchboard/shared/company/catalog"
 	"switchboard/shared/problem"
 	"switchboard/shared/tenant"
 	"switchboard/shared/tenant/auth"
 )
 
-// Summary is what the platform knows of a company from its folder.
-type Summary struct {
-	ID         tenant.ID `json:"id"`
-	Name       string    `json:"name"`
-	Kind       string    `json:"kind"`
-	Tier       string    `json:"tier"`
-	Assistants []string  `json:"assistants"`
-}
-
-// Companies are the folders.
-type Companies interface {
-	// All returns every company, by id.
-	All(ctx context.Context) ([]Summary, error)
-	// One returns the company; a NotFound problem if there is none.
-	One(ctx context.Context, id tenant.ID) (Summary, error)
-}
-
 // Service administers projects.
 type Service struct {
 	Directory *auth.Directory
-	Companies Companies
+	Catalog   *catalog.Catalog
+	// Learn brings the search index in step with the company's articles. nil: the index
+	// sees to that by itself.
+	Learn func(ctx context.Context, sc tenant.Scope) error
 }
+
+const (
+	projectField   = "{project}"
+	assistantField = "{assistant}"
+)
 
 // Routes are the doors of this package.
 func (s *Service) Routes() []auth.Route {
-	const project = "/admin/v1/projects/{project}"
+	const projects = "/admin/v1/projects"
+	const project = projects + "/{project}"
+	const assistants, assistant = project + "/assistants", project + "/assistants/{assistant}"
 	return []auth.Route{
-		auth.Admin("GET /admin/v1/projects", s.list),
+		auth.Admin("GET "+projects, s.list),
+		auth.Admin("POST "+projects, s.create).Names("id"),
 		auth.Admin("GET "+project, s.get).Names(projectField),
+		auth.Admin("PATCH "+project, s.patch).Names(projectField),
+		auth.Admin("GET "+project+"/versions", s.versions).Names(projectField),
+		auth.Admin("POST "+project+"/rollback", s.rollback).Names(projectField),
+		auth.Admin("GET "+project+"/files", s.files).Names(projectField),
+		auth.Admin("PUT "+project+"/files", s.sync).Names(projectField),
 		auth.Admin("POST "+project+"/suspend", s.suspend).Names(projectField),
 		auth.Admin("POST "+project+"/resume", s.resume).Names(projectField),
 		auth.Admin("POST "+project+"/users/{user}/suspend", s.suspendUser).Names(projectField, "{user}"),
@@ -51,53 +57,201 @@ func (s *Service) Routes() []auth.Route {
 		auth.Admin("GET "+project+"/keys", s.keys).Names(projectField),
 		auth.Admin("POST "+project+"/keys", s.issue).Names(projectField),
 		auth.Admin("DELETE "+project+"/keys/{key}", s.revoke).Names(projectField, "{key}"),
+		auth.Admin("GET "+assistants, s.assistants).Names(projectField),
+		auth.Admin("POST "+assistants, s.createAssistant).Names(projectField, "id"),
+		auth.Admin("GET "+assistant, s.assistant).Names(projectField, assistantField),
+		auth.Admin("PATCH "+assistant, s.patchAssistant).Names(projectField, assistantField),
+		auth.Admin("DELETE "+assistant, s.deleteAssistant).Names(projectField, assistantField),
+		auth.Admin("GET "+assistant+"/versions", s.assistantVersions).Names(projectField, assistantField),
+		auth.Admin("POST "+assistant+"/rollback", s.rollbackAssistant).Names(projectField, assistantField),
 	}
 }
-
-const projectField = "{project}"
 
 // Project is a project as the API shows it.
 type Project struct {
-	Summary
+	ID        string     `json:"id"`
+	Name      string     `json:"name"`
+	Kind      string     `json:"kind"`
+	Tier      string     `json:"tier"`
+	Group     string     `json:"group,omitempty"`
 	Status    string     `json:"status"` // active | suspended
+	Created   time.Time  `json:"created_at"`
 	Suspended *time.Time `json:"suspended_at,omitempty"`
 	Reason    string     `json:"reason,omitempty"`
+	// Of one project alone, not of a list:
+	Assistants []string       `json:"assistants,omitzero"`
+	Version    int            `json:"version,omitzero"` // of the manifest
+	Manifest   jsontext.Value `json:"manifest,omitzero"`
 }
 
-func (s *Service) project(ctx context.Context, c Summary) (Project, error) {
-	p := Project{Summary: c, Status: "active"}
-	state, err := s.Directory.Project(ctx, c.ID)
-	if err == nil && !state.Suspended.IsZero() {
-		p.Status, p.Suspended, p.Reason = "suspended", &state.Suspended, state.Reason
+func projectOf(p auth.Project) Project {
+	out := Project{
+		ID: p.ID, Name: p.About.Name, Kind: p.About.Kind, Tier: p.About.Tier, Group: p.About.Group,
+		Status: "active", Created: p.Created,
 	}
-	return p, err
+	if !p.Suspended.IsZero() {
+		out.Status, out.Suspended, out.Reason = "suspended", &p.Suspended, p.Reason
+	}
+	return out
 }
 
-// list is a page of projects; their number is that of the folders, so it is whole.
+// list is a page of something.
 type list[T any] struct {
 	Data []T     `json:"data"`
 	Next *string `json:"next_cursor"`
 }
 
-func (s *Service) list(ctx context.Context, _ auth.Operator, _ *auth.Request[auth.None]) (list[Project], error) {
-	all, err := s.Companies.All(ctx)
-	out := list[Project]{Data: []Project{}}
-	for _, c := range all {
-		p, err := s.project(ctx, c)
-		if err != nil {
-			return out, err
-		}
-		out.Data = append(out.Data, p)
+// page is a list of what of makes of each.
+func page[From, To any](all []From, next string, of func(From) To) list[To] {
+	out := list[To]{Data: make([]To, len(all))}
+	for i, v := range all {
+		out.Data[i] = of(v)
 	}
+	if next != "" {
+		out.Next = &next
+	}
+	return out
+}
+
+func (s *Service) list(ctx context.Context, _ auth.Operator, in *auth.Request[auth.None]) (list[Project], error) {
+	limit, err := in.PageSize()
+	if err != nil {
+		return list[Project]{}, err
+	}
+	all, next, err := s.Directory.List(ctx, limit, in.Query("cursor"))
+	return page(all, next, projectOf), err
+}
+
+// object is a JSON object by its members.
+type object map[string]jsontext.Value
+
+// without returns the object as JSON, less a member that is taken out into v; an absent
+// one leaves v as it is.
+func (o object) without(name string, v any) (jsontext.Value, error) {
+	if raw, ok := o[name]; ok {
+		if err := json.Unmarshal(raw, v); err != nil {
+			return nil, problem.Bad("admin.without", name, "field %q has the wrong type", name)
+		}
+	}
+	rest := make(object, len(o))
+	for n, raw := range o {
+		if n != name {
+			rest[n] = raw
+		}
+	}
+	return json.Marshal(rest, json.Deterministic(true))
+}
+
+// create makes a project of the manifest's fields. What is as it should be already is
+// no error: the answer to the first try may have been lost.
+func (s *Service) create(ctx context.Context, o auth.Operator, in *auth.Request[object]) (Project, error) {
+	const op = "admin.create"
+	var name string
+	fields, err := in.Body.without("id", &name)
+	if err != nil {
+		return Project{}, err
+	}
+	id, err := tenant.ParseID(name)
+	if err != nil {
+		return Project{}, problem.Bad(op, "id", `field "id" is 3 to 40 of a-z 0-9 -, starting with a letter, with no double hyphen and none at the end`)
+	}
+	sc, err := o.Open(ctx, id)
+	if err != nil {
+		return Project{}, err
+	}
+	p, err := s.Directory.Project(ctx, id)
+	if err != nil {
+		return Project{}, err
+	}
+	// Of a project that is not there, a manifest is what an earlier try has left.
+	mode := catalog.Upsert
+	if p.Exists() {
+		mode = catalog.Create
+	}
+	_, err = s.Catalog.Put(ctx, sc, company.Manifest, mode, func(string) (string, error) { return company.Merge(company.Manifest, "", fields) })
+	if problem.Is(err, problem.Conflict) {
+		return Project{}, problem.New(problem.Conflict, op, "There is a project of this id already.")
+	}
+	if err == nil {
+		err = s.settle(ctx, sc, false)
+	}
+	if err != nil {
+		return Project{}, err
+	}
+	return s.show(ctx, sc)
+}
+
+// settle brings what follows from a company's files in step with them: what the platform
+// knows of it, which makes the project if there is none yet, and the search index.
+func (s *Service) settle(ctx context.Context, sc tenant.Scope, articles bool) error {
+	c, err := s.Catalog.Company(ctx, sc)
+	if err != nil {
+		return err
+	}
+	about := auth.About{Name: c.Name, Kind: string(c.Kind), Tier: string(c.Tier), Group: c.Group}
+	if _, err := s.Directory.PutProject(ctx, sc.Project(), about); err != nil {
+		return err
+	}
+	if !articles || s.Learn == nil {
+		return nil
+	}
+	return s.Learn(ctx, sc)
+}
+
+// show returns the scope's project as it is.
+func (s *Service) show(ctx context.Context, sc tenant.Scope) (Project, error) {
+	p, err := s.Directory.Project(ctx, sc.Project())
+	if err != nil {
+		return Project{}, err
+	}
+	files, err := s.Catalog.Files(ctx, sc, false)
+	if err != nil {
+		return Project{}, err
+	}
+	out := projectOf(p)
+	out.Assistants = []string{}
+	for _, a := range assistantsIn(files) {
+		out.Assistants = append(out.Assistants, a.id)
+	}
+	manifest, ok := files[company.Manifest]
+	if !ok {
+		return out, problem.Wrap(problem.Internal, "admin.show", errors.New("a project without a manifest"))
+	}
+	out.Version = manifest.Version
+	out.Manifest, err = company.JSON(company.Manifest, manifest.Text)
 	return out, err
 }
 
 func (s *Service) get(ctx context.Context, o auth.Operator, _ *auth.Request[auth.None]) (Project, error) {
-	c, err := s.Companies.One(ctx, o.Project())
-	if err != nil {
+	return s.show(ctx, o.Scope())
+}
+
+// patch changes fields of the manifest (RFC 7396).
+func (s *Service) patch(ctx context.Context, o auth.Operator, in *auth.Request[object]) (Project, error) {
+	if _, ok := in.Body["id"]; ok {
+		return Project{}, problem.Bad("admin.patch", "id", "a project's id is for ever")
+	}
+	if _, err := s.merge(ctx, o.Scope(), company.Manifest, in.Body); err != nil {
 		return Project{}, err
 	}
-	return s.project(ctx, c)
+	return s.settled(ctx, o.Scope())
+}
+
+// merge changes fields of a file, and returns its next version.
+func (s *Service) merge(ctx context.Context, sc tenant.Scope, path string, fields object) (catalog.File, error) {
+	patch, err := json.Marshal(fields, json.Deterministic(true))
+	if err != nil {
+		return catalog.File{}, err
+	}
+	return s.Catalog.Put(ctx, sc, path, catalog.Update, func(old string) (string, error) { return company.Merge(path, old, patch) })
+}
+
+// settled is show, after settle.
+func (s *Service) settled(ctx context.Context, sc tenant.Scope) (Project, error) {
+	if err := s.settle(ctx, sc, false); err != nil {
+		return Project{}, err
+	}
+	return s.show(ctx, sc)
 }
 
 type suspendRequest struct {
@@ -111,14 +265,14 @@ func (s *Service) suspend(ctx context.Context, o auth.Operator, in *auth.Request
 	if err := s.Directory.SuspendProject(ctx, o.Project(), in.Body.Reason); err != nil {
 		return Project{}, err
 	}
-	return s.get(ctx, o, nil)
+	return s.show(ctx, o.Scope())
 }
 
 func (s *Service) resume(ctx context.Context, o auth.Operator, _ *auth.Request[auth.None]) (Project, error) {
 	if err := s.Directory.ResumeProject(ctx, o.Project()); err != nil {
 		return Project{}, err
 	}
-	return s.get(ctx, o, nil)
+	return s.show(ctx, o.Scope())
 }
 
 // user is a person as the API shows them.

@@ -54,14 +54,7 @@ func (s *Service) keys(ctx context.Context, o auth.Operator, in *auth.Request[au
 		return list[Key]{}, err
 	}
 	all, next, err := s.Directory.Keys(ctx, o.Project(), limit, in.Query("cursor"))
-	out := list[Key]{Data: []Key{}}
-	for _, c := range all {
-		out.Data = append(out.Data, keyOf(c, time.Now()))
-	}
-	if next != "" {
-		out.Next = &next
-	}
-	return out, err
+	return page(all, next, func(c auth.Credential) Key { return keyOf(c, time.Now()) }), err
 }
 
 // issueRequest is the body of POST .../keys.

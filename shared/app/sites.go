@@ -4,14 +4,14 @@ import (
 	"context"
 	"slices"
 
-	"switchboard/shared/company"
+	"switchboard/shared/company/catalog"
 	"switchboard/shared/tenant"
 	"switchboard/shared/tenant/auth"
 )
 
-// Sites says what the companies' folders say of their widgets.
+// Sites says what the companies say of their widgets.
 type Sites struct {
-	Companies *company.Catalog
+	Companies *catalog.Catalog
 	// Own are origins of this process: a development server's demo pages stand for
 	// every company's site.
 	Own []string

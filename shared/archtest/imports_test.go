@@ -45,6 +45,8 @@ var ranks = map[string]int{
 
 // sideways are the imports between packages of one rank, each with its reason.
 var sideways = map[string]string{
+	"shared/admin -> shared/company":             "an operator defines companies",
+	"shared/admin -> shared/company/catalog":     "and the catalog keeps them",
 	"shared/knowledge -> shared/company":         "knowledge indexes a company's articles",
 	"shared/model/extractmodel -> shared/search": "the embedded model cuts passages by the words that search looks for",
 }

@@ -18,9 +18,9 @@ import (
 	"switchboard/shared/tenant"
 )
 
-// kind is that of the entries' items; their IDs are ULIDs, so a tenant's are in order
+// Kind is that of the entries' items; their IDs are ULIDs, so a tenant's are in order
 // of time.
-const kind = table.Kind("audit")
+const Kind = table.Kind("audit")
 
 // Entry is one access. The scope's part of it is filled in by Record.
 type Entry struct {
@@ -56,7 +56,7 @@ func (l *Log) Record(ctx context.Context, sc tenant.Scope, e Entry) error {
 	if err != nil {
 		return problem.Wrap(problem.Internal, op, err)
 	}
-	return l.table.Write(ctx, sc, table.Create(table.Key{Kind: kind, ID: e.ID}, body))
+	return l.table.Write(ctx, sc, table.Create(table.Key{Kind: Kind, ID: e.ID}, body))
 }
 
 // ActsAs records that an operator is about to act in the tenant's place, and why.
@@ -72,7 +72,7 @@ func (l *Log) Administers(ctx context.Context, sc tenant.Scope, action, request 
 // List returns a page of the tenant's entries, newest first, and the cursor of the
 // next one ("" = there is none).
 func (l *Log) List(ctx context.Context, sc tenant.Scope, limit int, cursor string) ([]Entry, string, error) {
-	page, err := l.table.List(ctx, sc, table.Query{Kind: kind, Reverse: true, Limit: limit, Cursor: cursor})
+	page, err := l.table.List(ctx, sc, table.Query{Kind: Kind, Reverse: true, Limit: limit, Cursor: cursor})
 	if err != nil {
 		return nil, "", err
 	}

@@ -18,7 +18,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"switchboard/shared/chat"
-	"switchboard/shared/company"
+	"switchboard/shared/company/companytest"
 	"switchboard/shared/knowledge"
 	"switchboard/shared/model"
 	"switchboard/shared/seal"
@@ -100,7 +100,7 @@ func build(t *testing.T, data *table.Table, rdb *redis.Client, sealer *seal.Seal
 	t.Helper()
 	h := &house{model: &clocked{}, table: &meter{delay: latency}, session: &meter{delay: latency}, search: &meter{delay: latency}}
 	file := func(s string) *fstest.MapFile { return &fstest.MapFile{Data: []byte(s)} }
-	companies := company.Open(fstest.MapFS{
+	companies := companytest.Load(t, fstest.MapFS{
 		"alpha/company.yaml":          file("name: Alpha"),
 		"alpha/assistants/website.md": file("You answer for Alpha."),
 		"alpha/knowledge/fees.md":     file("---\ntitle: Fees\n---\nA visit costs $149."),
@@ -109,7 +109,7 @@ func build(t *testing.T, data *table.Table, rdb *redis.Client, sealer *seal.Seal
 	if err != nil {
 		t.Fatal(err)
 	}
-	index := memsearch.Filled(func(ctx context.Context, sc tenant.Scope) ([]search.Document, error) {
+	index := memsearch.Filled(func(context.Context, tenant.Scope) (string, error) { return "1", nil }, func(ctx context.Context, sc tenant.Scope) ([]search.Document, error) {
 		c, err := companies.Company(ctx, sc)
 		if err != nil {
 			return nil, err

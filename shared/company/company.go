@@ -1,10 +1,11 @@
 // Package company is what a company integration says: who the company is, which
-// assistants it has, what it knows. Load reads it from a tree of folders, one
-// for each company, in the format of section 7 of the design.
+// assistants it has, what it knows. [Load] reads it from a tree of folders, one
+// for each company, in the format of section 7 of the design; [Parse] from the same
+// files wherever they are kept.
 //
 // Everything that serves or administers a company may import it: app, admin,
 // chat, knowledge and the command line. It touches no store. Its one promise: a
-// Company that Load returned is whole and right. Every field was checked and
+// Company that they return is whole and right. Every field was checked and
 // every default is filled in, and if anything in any folder was wrong, nothing
 // was returned and every mistake was named with its file, line and column.
 package company
@@ -18,7 +19,7 @@ import (
 	"switchboard/shared/tenant"
 )
 
-// Company is one folder of company-integrations. It is read, never changed: its
+// Company is what one company's files say. It is read, never changed: its
 // slices and maps are shared by all who hold it.
 type Company struct {
 	ID         tenant.ID // the folder's name
@@ -39,6 +40,13 @@ type Company struct {
 	Members    []Member
 	Assistants []Assistant // by ID
 	Knowledge  []Article   // by ID
+}
+
+// Entry is a company as it is served, without its articles.
+type Entry struct {
+	Company
+	Version string // names what answers are made from, articles included; see [Version]
+	Learned string // another one whenever an article was written
 }
 
 // Kind is what a project is to the platform's owner.

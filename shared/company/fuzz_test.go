@@ -39,7 +39,7 @@ func FuzzLoad(f *testing.F) {
 			t.Fatalf("%d companies and %v", len(got), err)
 		}
 		if err == nil {
-			if c := got[0]; c.Name == "" || c.Timezone == "" || c.Assistants[0].Instructions == "" || len(company.Version(c)) != 12 {
+			if c := got[0]; c.Name == "" || c.Timezone == "" || c.Assistants[0].Instructions == "" || len(company.Version(c.Company)) != 12 {
 				t.Fatalf("a company that is not whole: %+v", c)
 			}
 			return

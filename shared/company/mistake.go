@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 )
 
@@ -21,6 +22,17 @@ func (m *Mistake) Error() string {
 		return m.File + ": " + m.Message
 	}
 	return fmt.Sprintf("%s:%d:%d: %s", m.File, m.Line, m.Column, m.Message)
+}
+
+// fieldForm is how a message about a field begins.
+var fieldForm = regexp.MustCompile(`^(?:unknown field |duplicate field )?"?([a-z_]+(?:\[\d+\])?(?:\.[a-z_]+(?:\[\d+\])?)*)"? (?:is|are|has|needs|does)\b`)
+
+// Field is the dotted path of the field that is wrong; "" where it is the file.
+func (m *Mistake) Field() string {
+	if f := fieldForm.FindStringSubmatch(m.Message + " is"); f != nil && m.Line > 0 {
+		return f[1]
+	}
+	return ""
 }
 
 // place is a position in a file; the zero place is the file as a whole.

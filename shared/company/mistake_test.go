@@ -198,7 +198,7 @@ func TestArticleMistakes(t *testing.T) {
 		{"url", "---\nurl: javascript:alert(1)\n---\nText.\n", `2:6: url is "javascript:alert(1)"; expected an address that begins with https:// or http://`, "---\nurl: https://a.example/x?y=1#z\n---\nText.\n"},
 		{"tags", "---\ntags: one, two\n---\nText.\n", `2:7: tags is text; expected a list of text, such as [a, b]`, "---\ntags: [one, two]\n---\nText.\n"},
 		{"rule on top", "---\n\nText.\n", `1:1: front matter does not end; expected a second line "---"`, "***\n\nText.\n"},
-		{"too large", strings.Repeat("x", 1<<20+1), ` is too large; expected at most 1024 KiB`, strings.Repeat("x", 1<<20)},
+		{"too large", strings.Repeat("x", 256<<10+1), ` is too large; expected at most 256 KiB`, strings.Repeat("x", 256<<10)},
 	}
 	for _, row := range rows {
 		t.Run(row.name, func(t *testing.T) {

@@ -1,10 +1,6 @@
 package company
 
 import (
-	"bytes"
-	"fmt"
-	"io"
-	"io/fs"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -14,7 +10,8 @@ import (
 const (
 	maxManifest  = 64 << 10 // also of front matter
 	maxAssistant = 256 << 10
-	maxArticle   = 1 << 20
+	maxArticle   = 256 << 10 // what one item of a table holds
+	maxFile      = max(maxManifest, maxAssistant, maxArticle)
 )
 
 // source is one file while it is read: its text, and where its mistakes go.
@@ -28,32 +25,16 @@ func (s *source) wrong(at place, format string, args ...any) {
 	s.report.add(s.name, at, format, args...)
 }
 
-// open reads a file of at most limit bytes; false means its mistake is reported.
-func (r *report) open(fsys fs.FS, name string, limit int) (*source, bool) {
-	data, err := readAtMost(fsys, name, limit)
-	if err != nil {
-		r.add(name, place{}, "%v", err)
+// source returns the file's text, read at most limit bytes long; false means its
+// mistake is reported.
+func (r *report) source(file, text string, limit int) (*source, bool) {
+	s := &source{name: file, text: strings.TrimPrefix(text, "\ufeff"), report: r}
+	if len(text) > limit {
+		s.wrong(place{}, "is too large; expected at most %d KiB", limit>>10)
 		return nil, false
 	}
-	s := &source{name: name, text: string(bytes.TrimPrefix(data, []byte("\ufeff"))), report: r}
 	s.text = strings.ReplaceAll(s.text, "\r\n", "\n")
 	return s, s.plain()
-}
-
-func readAtMost(fsys fs.FS, name string, limit int) ([]byte, error) {
-	f, err := fsys.Open(name)
-	if err != nil {
-		return nil, fmt.Errorf("cannot be read: %w", err)
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, int64(limit)+1))
-	if err != nil {
-		return nil, fmt.Errorf("cannot be read: %w", err)
-	}
-	if len(data) > limit {
-		return nil, fmt.Errorf("is too large; expected at most %d KiB", limit>>10)
-	}
-	return data, nil
 }
 
 // plain reports the first byte that is not text. A control character is refused

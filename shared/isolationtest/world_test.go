@@ -13,7 +13,6 @@ import (
 
 	"switchboard/shared/app"
 	"switchboard/shared/app/apptest"
-	"switchboard/shared/company"
 	"switchboard/shared/tenant"
 	"switchboard/shared/tenant/auth"
 )
@@ -219,7 +218,7 @@ func (w *world) shut() {
 		}
 	}
 	p := w.server.Local.Parts
-	p.Gate = auth.NewGate(d, app.Sites{Companies: p.Chat.Companies.(*company.Catalog)}, w.server.Local.Audit)
+	p.Gate = auth.NewGate(d, app.Sites{Companies: w.server.Local.Catalog}, w.server.Local.Audit)
 	w.handler, w.routes = app.All(&p), app.Routes(&p)
 }
 

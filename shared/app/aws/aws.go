@@ -12,14 +12,13 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
-	integrations "switchboard/company-integrations"
 	"switchboard/shared/admin"
 	"switchboard/shared/app"
 	"switchboard/shared/app/aws/internal/account"
 	"switchboard/shared/app/providers"
 	"switchboard/shared/audit"
 	"switchboard/shared/chat"
-	"switchboard/shared/company"
+	"switchboard/shared/company/catalog"
 	"switchboard/shared/knowledge"
 	"switchboard/shared/seal"
 	"switchboard/shared/search"
@@ -61,7 +60,7 @@ func Open(context.Context) (*app.Parts, error) {
 	return &app.Parts{
 		Gate: o.gate(),
 		Chat: &chat.Service{
-			Companies: o.companies, Table: o.data, Session: window, Search: shippedKnowledge(o.companies),
+			Companies: o.companies, Table: o.data, Session: window, Search: knowledgeOf(o.companies),
 			Models: models, Prices: prices, Process: chat.NewProcess(),
 		},
 	}, nil
@@ -74,11 +73,7 @@ func OpenAdmin(context.Context) (*app.Parts, error) {
 	if err != nil {
 		return nil, err
 	}
-	ids, err := company.IDs(integrations.FS)
-	if err != nil {
-		return nil, err
-	}
-	return &app.Parts{Gate: o.gate(), Admin: &admin.Service{Directory: o.directory, Companies: app.Folders{Catalog: o.companies, IDs: ids}}}, nil
+	return &app.Parts{Gate: o.gate(), Admin: &admin.Service{Directory: o.directory, Catalog: o.companies}}, nil
 }
 
 // opened is what every function behind the gateway has.
@@ -86,7 +81,7 @@ type opened struct {
 	cfg       aws.Config
 	data      *table.Table
 	directory *auth.Directory
-	companies *company.Catalog
+	companies *catalog.Catalog
 	sealer    *seal.Sealer
 }
 
@@ -121,18 +116,26 @@ func open(access account.Access) (*opened, error) {
 		return nil, err
 	}
 	directory, err := auth.NewDirectory(credentials, master)
-	return &opened{cfg, data, directory, company.Open(integrations.FS), sealer}, err
+	return &opened{cfg, data, directory, catalog.New(data, heldCompanies), sealer}, err
 }
 
-// shippedKnowledge searches the articles that are in this binary.
-func shippedKnowledge(companies *company.Catalog) *search.Index {
-	return memsearch.Filled(func(ctx context.Context, sc tenant.Scope) ([]search.Document, error) {
+// heldCompanies bounds the companies in memory, in bytes of their definitions: a
+// function has 128 MB.
+const heldCompanies = 16 << 20
+
+// knowledgeOf searches the articles of the companies in memory, each one's as they were
+// when they were last written.
+func knowledgeOf(companies *catalog.Catalog) *search.Index {
+	return memsearch.Filled(func(ctx context.Context, sc tenant.Scope) (string, error) {
 		c, err := companies.Company(ctx, sc)
+		return c.Learned, err
+	}, func(ctx context.Context, sc tenant.Scope) ([]search.Document, error) {
+		articles, err := companies.Articles(ctx, sc)
 		if err != nil {
 			return nil, err
 		}
 		var docs []search.Document
-		for _, a := range c.Knowledge {
+		for _, a := range articles {
 			docs = append(docs, knowledge.Document(a))
 		}
 		return docs, nil

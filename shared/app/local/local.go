@@ -26,6 +26,7 @@ import (
 	"switchboard/shared/audit"
 	"switchboard/shared/chat"
 	"switchboard/shared/company"
+	"switchboard/shared/company/catalog"
 	"switchboard/shared/knowledge"
 	"switchboard/shared/model"
 	"switchboard/shared/problem"
@@ -58,7 +59,8 @@ type Local struct {
 	app.Parts
 	Directory *auth.Directory
 	Audit     *audit.Log
-	Companies []company.Company
+	Catalog   *catalog.Catalog
+	Companies []company.Company // those whose folders were read
 
 	sealer  *seal.Sealer
 	table   *table.Table
@@ -69,9 +71,8 @@ type Local struct {
 	stop    context.CancelFunc
 }
 
-// Open opens the data directory, reads the companies and brings the search index
-// in step with them. A mistake in any company's folder is an error, and nothing
-// was changed.
+// Open opens the data directory and brings the companies' folders into it. A mistake in
+// any company's folder is an error, and nothing was changed.
 func Open(ctx context.Context, o Options) (_ *Local, err error) {
 	if o.Getenv == nil {
 		o.Getenv = func(string) string { return "" }
@@ -82,8 +83,12 @@ func Open(ctx context.Context, o Options) (_ *Local, err error) {
 			l.Close()
 		}
 	}()
-	if l.Companies, err = company.Load(o.Companies); err != nil {
+	folders, err := company.Load(o.Companies)
+	if err != nil {
 		return nil, err
+	}
+	for _, f := range folders {
+		l.Companies = append(l.Companies, f.Company)
 	}
 	master, err := l.openData(o.Data)
 	if err != nil {
@@ -95,7 +100,9 @@ func Open(ctx context.Context, o Options) (_ *Local, err error) {
 	if err = l.openStores(o, master); err != nil {
 		return nil, err
 	}
-	if err = l.syncKnowledge(ctx); err != nil {
+	l.Catalog = catalog.New(l.table, heldCompanies)
+	l.Admin = &admin.Service{Directory: l.Directory, Catalog: l.Catalog, Learn: l.learn}
+	if err = l.bring(ctx, folders); err != nil {
 		return nil, err
 	}
 	models := o.Models
@@ -109,23 +116,14 @@ func Open(ctx context.Context, o Options) (_ *Local, err error) {
 	if err != nil {
 		return nil, err
 	}
-	catalog := company.Open(o.Companies)
-	catalog.Hold(l.Companies)
-	ids := make([]tenant.ID, len(l.Companies))
-	for i, c := range l.Companies {
-		ids[i] = c.ID
-	}
-	l.Admin = &admin.Service{Directory: l.Directory, Companies: app.Folders{Catalog: catalog, IDs: ids}}
 	l.Audit = audit.New(l.table)
-	l.Gate = auth.NewGate(l.Directory, app.Sites{Companies: catalog, Own: o.Origins}, l.Audit)
+	l.Gate = auth.NewGate(l.Directory, app.Sites{Companies: l.Catalog, Own: o.Origins}, l.Audit)
 	l.Chat = &chat.Service{
-		Companies: catalog, Table: l.table, Session: l.session, Search: l.search,
+		Companies: l.Catalog, Table: l.table, Session: l.session, Search: l.search,
 		Models: models, Prices: prices, Process: chat.NewProcess(), Alone: true,
 	}
 	if o.Dev {
-		if l.Demo, err = demo.New(l.Companies); err != nil {
-			return nil, err
-		}
+		l.Demo = demo.New(l.Catalog, func(id tenant.ID) tenant.Scope { return auth.ForWork(id, "demo") })
 	}
 	l.startSweeping()
 	return l, nil
@@ -234,23 +232,42 @@ func (l *Local) openStores(o Options, master []byte) error {
 	return nil
 }
 
-// syncKnowledge brings each company's index in step with its folder.
-func (l *Local) syncKnowledge(ctx context.Context) error {
+// heldCompanies bounds the companies in memory, in bytes of their definitions.
+const heldCompanies = 64 << 20
+
+// bring brings the folders here: what changed in them since they were here last.
+func (l *Local) bring(ctx context.Context, folders []company.Folder) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(4)
-	for _, c := range l.Companies {
+	for _, f := range folders {
 		g.Go(func() error {
-			err := problem.Guard("local.syncKnowledge", func() error {
-				_, err := knowledge.Sync(ctx, auth.ForWork(c.ID, "sync"), l.search, c.Knowledge)
+			err := problem.Guard("local.bring", func() error {
+				changes, err := l.Admin.Apply(ctx, auth.ForWork(f.ID, "sync"), catalog.FolderOf(f.Files), false)
+				for _, c := range changes {
+					if c.What == catalog.Kept {
+						slog.InfoContext(ctx, "a file was changed by the API since its folder was read; it stays as it is until the folder's changes",
+							slog.String("project", f.ID.String()), slog.String("file", c.Path))
+					}
+				}
 				return err
 			})
 			if err != nil {
-				return fmt.Errorf("knowledge of %s: %w", c.ID, err)
+				return fmt.Errorf("%s: %w", f.ID, err)
 			}
 			return nil
 		})
 	}
 	return g.Wait()
+}
+
+// learn brings a company's index in step with its articles.
+func (l *Local) learn(ctx context.Context, sc tenant.Scope) error {
+	articles, err := l.Catalog.Articles(ctx, sc)
+	if err != nil {
+		return err
+	}
+	_, err = knowledge.Sync(ctx, sc, l.search, articles)
+	return err
 }
 
 // Close stops the background work and closes the stores, the last one first.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"switchboard/shared/problem"
+	"switchboard/shared/table"
 	"switchboard/shared/tenant"
 	"switchboard/shared/tenant/auth"
 )
@@ -23,11 +24,7 @@ func (l *Local) startSweeping() {
 		ticker := time.NewTicker(sweepEvery)
 		defer ticker.Stop()
 		for {
-			for _, c := range l.Companies {
-				if ctx.Err() == nil {
-					l.sweep(ctx, c.ID)
-				}
-			}
+			l.sweepAll(ctx)
 			select {
 			case <-ticker.C:
 			case <-ctx.Done():
@@ -35,6 +32,27 @@ func (l *Local) startSweeping() {
 			}
 		}
 	})
+}
+
+// sweepAll looks at every project's turns.
+func (l *Local) sweepAll(ctx context.Context) {
+	for cursor := ""; ctx.Err() == nil; {
+		ids, next, err := l.Directory.IDs(ctx, table.MaxPage, cursor)
+		if err != nil {
+			if ctx.Err() == nil {
+				slog.ErrorContext(ctx, "sweep failed", slog.Any("err", err))
+			}
+			return
+		}
+		for _, id := range ids {
+			if ctx.Err() == nil {
+				l.sweep(ctx, id)
+			}
+		}
+		if cursor = next; cursor == "" {
+			return
+		}
+	}
 }
 
 // sweep looks at one tenant's turns. Whatever becomes of it, the next one's turn comes.

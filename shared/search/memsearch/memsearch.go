@@ -21,16 +21,18 @@ import (
 )
 
 // New returns an empty index.
-func New() *search.Index { return Filled(nil) }
+func New() *search.Index { return Filled(nil, nil) }
 
 // Filled returns an index whose namespaces are filled by load, each when it is
-// first asked for, so that a process pays for the companies it serves alone. A
+// first asked for, so that a process pays for the companies it serves alone, and again
+// when version, which is asked with every query, says another than it was then. A
 // namespace that could not be filled is tried again with the next query.
-func Filled(load func(context.Context, tenant.Scope) ([]search.Document, error)) *search.Index {
-	return search.New(&memory{load: load, spaces: make(map[tenant.ID]*space)})
+func Filled(version func(context.Context, tenant.Scope) (string, error), load func(context.Context, tenant.Scope) ([]search.Document, error)) *search.Index {
+	return search.New(&memory{version: version, load: load, spaces: make(map[tenant.ID]*space)})
 }
 
 type memory struct {
+	version func(context.Context, tenant.Scope) (string, error)
 	load    func(context.Context, tenant.Scope) ([]search.Document, error)
 	flights singleflight.Group
 	writing sync.Mutex // one Replace at a time; queries do not wait for it
@@ -42,21 +44,25 @@ type memory struct {
 
 var _ driver.Driver = (*memory)(nil)
 
-var errClosed = errors.New("memsearch: closed")
+var (
+	errClosed = errors.New("memsearch: closed")
+	errFilled = errors.New("memsearch: what is filled by its owner is not written")
+)
 
 // space is one tenant's namespace. It is replaced, never changed, so a query
 // works on one while the next is made.
 type space struct {
-	docs  map[string]driver.Document
-	index *bm25.Index
+	version string // of what it was filled with
+	docs    map[string]driver.Document
+	index   *bm25.Index
 }
 
-func newSpace(docs map[string]driver.Document) *space {
+func newSpace(version string, docs map[string]driver.Document) *space {
 	var passages []driver.Passage
 	for _, d := range docs {
 		passages = append(passages, d.Passages...)
 	}
-	return &space{docs, bm25.New(passages)}
+	return &space{version, docs, bm25.New(passages)}
 }
 
 // have returns the project's namespace as it is now; nil if there is none.
@@ -81,20 +87,33 @@ func (m *memory) put(id tenant.ID, s *space) error {
 
 // space returns the scope's namespace, filled; nil if there is none.
 func (m *memory) space(ctx context.Context, sc tenant.Scope) (*space, error) {
-	s, err := m.have(sc.Project())
-	if s != nil || err != nil || m.load == nil {
+	if m.load == nil {
+		return m.have(sc.Project())
+	}
+	version, err := m.version(ctx, sc)
+	if err != nil {
+		return nil, err
+	}
+	current := func() (*space, error) {
+		s, err := m.have(sc.Project())
+		if s != nil && s.version != version {
+			s = nil
+		}
 		return s, err
 	}
-	v, err, _ := m.flights.Do(sc.Project().String(), func() (any, error) {
-		// It may have been filled, and even replaced, since it was looked for.
-		if s, err := m.have(sc.Project()); s != nil || err != nil {
+	if s, err := current(); s != nil || err != nil {
+		return s, err
+	}
+	v, err, _ := m.flights.Do(sc.Project().String()+" "+version, func() (any, error) {
+		// It may have been filled since it was looked for.
+		if s, err := current(); s != nil || err != nil {
 			return s, err
 		}
 		docs, err := m.load(ctx, sc)
 		if err != nil {
 			return nil, err
 		}
-		s := newSpace(byID(docs))
+		s := newSpace(version, byID(docs))
 		return s, m.put(sc.Project(), s)
 	})
 	if err != nil {
@@ -118,8 +137,8 @@ func (m *memory) Replace(ctx context.Context, sc tenant.Scope, docs []driver.Doc
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if _, err := m.space(ctx, sc); err != nil { // filled first, if it can be
-		return err
+	if m.load != nil {
+		return errFilled
 	}
 	m.writing.Lock()
 	defer m.writing.Unlock()
@@ -135,7 +154,7 @@ func (m *memory) Replace(ctx context.Context, sc tenant.Scope, docs []driver.Doc
 		delete(all, id)
 	}
 	maps.Copy(all, byID(docs))
-	return m.put(sc.Project(), newSpace(all))
+	return m.put(sc.Project(), newSpace("", all))
 }
 
 func (m *memory) Versions(ctx context.Context, sc tenant.Scope) (map[string]string, error) {

@@ -20,12 +20,12 @@ func TestConformance(t *testing.T) {
 
 func TestFilledOnFirstUse(t *testing.T) {
 	t.Parallel()
-	loads := 0
-	x := memsearch.Filled(func(_ context.Context, sc tenant.Scope) ([]search.Document, error) {
+	loads, version := 0, "1"
+	x := memsearch.Filled(func(context.Context, tenant.Scope) (string, error) { return version, nil }, func(_ context.Context, sc tenant.Scope) ([]search.Document, error) {
 		if loads++; loads == 1 {
 			return nil, errors.New("not yet")
 		}
-		text := "heron of " + sc.Project().String()
+		text := "heron " + version + " of " + sc.Project().String()
 		return []search.Document{{ID: "d", Version: "1", Passages: []search.Passage{{ID: "d#1", Text: text}}}}, nil
 	})
 	sc := tenanttest.Scope("abc")
@@ -33,11 +33,23 @@ func TestFilledOnFirstUse(t *testing.T) {
 		t.Errorf("a failed load: %v", err)
 	}
 	for range 3 {
-		if hits, err := x.Query(t.Context(), sc, "heron", 1); err != nil || len(hits) != 1 || hits[0].Text != "heron of abc" {
+		if hits, err := x.Query(t.Context(), sc, "heron", 1); err != nil || len(hits) != 1 || hits[0].Text != "heron 1 of abc" {
 			t.Errorf("got %v, %v", hits, err)
 		}
 	}
 	if loads != 2 {
 		t.Errorf("loaded %d times", loads)
+	}
+	version = "2"
+	for range 3 {
+		if hits, err := x.Query(t.Context(), sc, "heron", 1); err != nil || len(hits) != 1 || hits[0].Text != "heron 2 of abc" {
+			t.Errorf("after a change: %v, %v", hits, err)
+		}
+	}
+	if loads != 3 {
+		t.Errorf("loaded %d times", loads)
+	}
+	if err := x.Replace(t.Context(), sc, nil, []string{"d"}); err == nil {
+		t.Error("what comes from elsewhere was written")
 	}
 }

@@ -80,7 +80,7 @@ func newDoor(t testing.TB, routes ...auth.Route) *door {
 }
 
 // newSite is newDoor with sites that may have widget tokens, and with a witness.
-func newSite(t testing.TB, sites auth.Sites, w auth.Witness, routes ...auth.Route) *door {
+func newSite(t testing.TB, known auth.Sites, w auth.Witness, routes ...auth.Route) *door {
 	t.Helper()
 	files := t.TempDir()
 	tbl, err := sqlitetable.Open(files, make([]byte, 32), nil)
@@ -92,11 +92,29 @@ func newSite(t testing.TB, sites auth.Sites, w auth.Witness, routes ...auth.Rout
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := auth.NewGate(dir, sites, w)
+	d := &door{dir, auth.NewGate(dir, known, w), files, nil}
+	if known, ok := known.(sites); ok {
+		for id := range known {
+			d.project(t, id)
+		}
+	}
 	if len(routes) == 0 {
 		routes = []auth.Route{echo()}
 	}
-	return &door{dir, g, files, auth.Handler(g, routes)}
+	d.Handler = auth.Handler(d.gate, routes)
+	return d
+}
+
+// project makes a project.
+func (d *door) project(t testing.TB, name string) {
+	t.Helper()
+	id, err := tenant.ParseID(name)
+	if err == nil {
+		_, err = d.dir.PutProject(t.Context(), id, auth.About{Name: name})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 // issue makes a credential like c of project acme.

@@ -11,11 +11,13 @@ import (
 	"switchboard/shared/tenant/internal/scope"
 )
 
-// Operator is the platform's owner, at work on the platform itself. It is no Scope and
-// opens no company's data. The zero Operator is nobody; only [Admin] hands one out.
+// Operator is the platform's owner, at work on the platform itself. It is no Scope: it
+// has that of a project only once the project's own audit log says what for. The zero
+// Operator is nobody; only [Admin] hands one out.
 type Operator struct {
-	key     string
-	project tenant.ID
+	key   string
+	scope tenant.Scope
+	open  func(ctx context.Context, id tenant.ID) (tenant.Scope, error)
 }
 
 // Actor names the operator in records: the id of the key.
@@ -23,7 +25,20 @@ func (o Operator) Actor() string { return o.key }
 
 // Project is the one that the request's path names, and that is there; zero where the
 // path names none.
-func (o Operator) Project() tenant.ID { return o.project }
+func (o Operator) Project() tenant.ID { return o.scope.Project() }
+
+// Scope is that of Project, for what the platform keeps about it: its definition, never
+// what was said to it. The zero Scope where the path names none.
+func (o Operator) Scope() tenant.Scope { return o.scope }
+
+// Open is Scope of a project that the request's body names, or that is about to be made:
+// its audit log has the request first.
+func (o Operator) Open(ctx context.Context, id tenant.ID) (tenant.Scope, error) {
+	if !o.Valid() || id.IsZero() {
+		return tenant.Scope{}, problem.New(problem.Internal, "auth.Open", "nobody opens a project")
+	}
+	return o.open(ctx, id)
+}
 
 // Valid reports whether o came from a credential.
 func (o Operator) Valid() bool { return o.key != "" }
@@ -47,9 +62,12 @@ func Admin[In, Out any](pattern string, fn func(context.Context, Operator, *Requ
 		if err != nil {
 			return err
 		}
-		o := Operator{key: p.ID}
+		o := Operator{key: p.ID, open: func(ctx context.Context, id tenant.ID) (tenant.Scope, error) {
+			sc := p.operates(id)
+			return sc, g.record(ctx, sc, pattern, in.ID)
+		}}
 		if strings.Contains(pattern, projectWildcard) {
-			if o.project, err = g.administers(r, pattern, in.ID, p); err != nil {
+			if o.scope, err = g.administers(r, pattern, in.ID, p); err != nil {
 				return err
 			}
 		}
@@ -61,27 +79,40 @@ func Admin[In, Out any](pattern string, fn func(context.Context, Operator, *Requ
 	}}
 }
 
-// administers returns the project in the request's path, once its audit log has what
-// is about to be done to it.
-func (g *Gate) administers(r *http.Request, pattern, request string, p principal) (tenant.ID, error) {
+// administers returns the operator's scope in the project of the request's path, once
+// its audit log has what is about to be done to it.
+func (g *Gate) administers(r *http.Request, pattern, request string, p principal) (tenant.Scope, error) {
 	sc, err := g.operatorIn(r.Context(), r.PathValue("project"), p)
 	if err != nil {
-		return tenant.ID{}, err
+		return tenant.Scope{}, err
 	}
 	var ids []string
-	for _, name := range []string{"key", "user"} {
+	for _, name := range []string{"key", "user", "assistant"} {
 		id := r.PathValue(name)
 		if !utf8.ValidString(id) { // nothing that a record could hold, and nobody's
-			return tenant.ID{}, problem.Bad("auth.administers", name, "%q in the path is no UTF-8 text", name)
+			return tenant.Scope{}, problem.Bad("auth.administers", name, "%q in the path is no UTF-8 text", name)
 		}
 		if id != "" {
 			ids = append(ids, id)
 		}
 	}
-	if err := g.witness.Administers(r.Context(), sc, pattern, request, ids...); err != nil {
-		return tenant.ID{}, problem.Wrap(problem.Unavailable, "auth.administers", err)
+	return sc, g.record(r.Context(), sc, pattern, request, ids...)
+}
+
+// record keeps what is about to be done to a project in its own audit log.
+func (g *Gate) record(ctx context.Context, sc tenant.Scope, pattern, request string, ids ...string) error {
+	if g.witness == nil {
+		return forbidden()
 	}
-	return sc.Project(), nil
+	if err := g.witness.Administers(ctx, sc, pattern, request, ids...); err != nil {
+		return problem.Wrap(problem.Unavailable, "auth.record", err)
+	}
+	return nil
+}
+
+// operates is an operator's scope in a project.
+func (p principal) operates(id tenant.ID) tenant.Scope {
+	return scope.Mint(scope.Grant{Project: id, Credential: p.ID, Kind: scope.Operator, Role: scope.Owner, Can: scope.All})
 }
 
 // operatorIn is an operator's scope in a project that is there.
@@ -91,14 +122,15 @@ func (g *Gate) operatorIn(ctx context.Context, named string, p principal) (tenan
 	if err != nil {
 		return tenant.Scope{}, unknown
 	}
-	sc := scope.Mint(scope.Grant{Project: id, Credential: p.ID, Kind: scope.Operator, Role: scope.Owner, Can: scope.All})
-	if g.witness == nil || g.sites == nil {
+	if g.witness == nil {
 		return tenant.Scope{}, forbidden()
 	}
-	if _, err := g.sites.Site(ctx, sc); problem.Is(err, problem.NotFound) {
-		return tenant.Scope{}, unknown
-	} else if err != nil {
+	// As it is now: one that was made a moment ago is there.
+	switch project, err := g.dir.Project(ctx, id); {
+	case err != nil:
 		return tenant.Scope{}, err
+	case !project.Exists():
+		return tenant.Scope{}, unknown
 	}
-	return sc, nil
+	return p.operates(id), nil
 }

@@ -23,19 +23,26 @@ func (p Project) id() string    { return p.ID }
 
 // load returns the record under the key, with its item; a zero one if there is none.
 func load[R record](ctx context.Context, d *Directory, key table.Key) (table.Item, R, error) {
-	const op = "auth.load"
-	var r, none R
+	var none R
 	it, err := d.table.Get(ctx, scope.Directory(), key)
 	if err != nil || it.Version == 0 {
 		return it, none, err
 	}
+	r, err := decode[R](it)
+	return it, r, err
+}
+
+// decode reads the record that an item holds.
+func decode[R record](it table.Item) (R, error) {
+	const op = "auth.decode"
+	var r, none R
 	if err := json.Unmarshal(it.Body, &r); err != nil {
-		return it, none, problem.Wrap(problem.Internal, op, err)
+		return none, problem.Wrap(problem.Internal, op, err)
 	}
-	if r.id() != key.ID {
-		return it, none, problem.Wrap(problem.Internal, op, errors.New("a record of the directory is stored under another's id"))
+	if r.id() != it.Key.ID {
+		return none, problem.Wrap(problem.Internal, op, errors.New("a record of the directory is stored under another's id"))
 	}
-	return it, r, nil
+	return r, nil
 }
 
 // rewrite changes the record under the key as it is now, and looks again where

@@ -7,6 +7,7 @@
 package demo
 
 import (
+	"context"
 	"embed"
 	"mime"
 	"net/http"
@@ -15,13 +16,23 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"switchboard/shared/company"
+	"switchboard/shared/problem"
+	"switchboard/shared/tenant"
 )
 
 //go:embed page.html demo.js demo.css
 var files embed.FS
 
-// Pages are the demo pages of some companies.
-type Pages struct{ about map[string][]byte }
+// Companies are what the pages are of.
+type Companies interface {
+	Company(ctx context.Context, sc tenant.Scope) (company.Entry, error)
+}
+
+// Pages are the demo pages of all companies.
+type Pages struct {
+	companies Companies
+	scope     func(tenant.ID) tenant.Scope
+}
 
 // about is what a page shows of its company. The page fetches it: a template
 // engine here would keep the linker from leaving out what nobody calls, and make
@@ -40,20 +51,41 @@ type assistant struct {
 	Suggestions []string `json:"suggestions"`
 }
 
-// New returns the pages of the companies.
-func New(companies []company.Company) (*Pages, error) {
-	p := &Pages{about: make(map[string][]byte)}
-	for _, c := range companies {
-		a := about{Name: c.Name, Locale: c.Locale, Color: c.Brand.Color}
-		for _, x := range c.Assistants {
-			a.Assistants = append(a.Assistants, assistant{x.ID, x.Name, x.Greeting, x.Suggestions})
-		}
-		var err error
-		if p.about[c.ID.String()], err = json.Marshal(a); err != nil {
-			return nil, err
-		}
+// New returns the pages of the companies; scope says as whom they are looked at.
+func New(companies Companies, scope func(tenant.ID) tenant.Scope) *Pages {
+	return &Pages{companies, scope}
+}
+
+// about returns what a page shows of the company in the request's path, or nil.
+func (p *Pages) about(r *http.Request) ([]byte, error) {
+	id, err := tenant.ParseID(r.PathValue("project"))
+	if err != nil {
+		return nil, nil
 	}
-	return p, nil
+	c, err := p.companies.Company(r.Context(), p.scope(id))
+	if problem.Is(err, problem.NotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	a := about{Name: c.Name, Locale: c.Locale, Color: c.Brand.Color}
+	for _, x := range c.Assistants {
+		a.Assistants = append(a.Assistants, assistant{x.ID, x.Name, x.Greeting, x.Suggestions})
+	}
+	return json.Marshal(a)
+}
+
+// found reports whether there is such a company, and answers if there is not.
+func (p *Pages) found(w http.ResponseWriter, r *http.Request) ([]byte, bool) {
+	data, err := p.about(r)
+	switch {
+	case err != nil:
+		http.Error(w, "The service is temporarily unavailable. Please try again.", http.StatusServiceUnavailable)
+	case data == nil:
+		http.NotFound(w, r)
+	}
+	return data, data != nil
 }
 
 // policy lets the page load its own script and style and call its own server.
@@ -61,8 +93,7 @@ const policy = "default-src 'none'; script-src 'self'; style-src 'self'; connect
 
 // Page serves GET /demo/{project}.
 func (p *Pages) Page(w http.ResponseWriter, r *http.Request) {
-	if p.about[r.PathValue("project")] == nil {
-		http.NotFound(w, r)
+	if _, ok := p.found(w, r); !ok {
 		return
 	}
 	w.Header().Set("Content-Security-Policy", policy)
@@ -72,9 +103,8 @@ func (p *Pages) Page(w http.ResponseWriter, r *http.Request) {
 
 // About serves GET /demo/{project}/about.json.
 func (p *Pages) About(w http.ResponseWriter, r *http.Request) {
-	data := p.about[r.PathValue("project")]
-	if data == nil {
-		http.NotFound(w, r)
+	data, ok := p.found(w, r)
+	if !ok {
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")

@@ -2,12 +2,10 @@ package demo_test
 
 import (
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 
 	"switchboard/shared/app/apptest"
-	"switchboard/shared/web/demo"
 )
 
 func TestPages(t *testing.T) {
@@ -36,15 +34,12 @@ func TestPages(t *testing.T) {
 	}
 }
 
-func TestWithoutCompanies(t *testing.T) {
+func TestACompanyThatIsNot(t *testing.T) {
 	t.Parallel()
-	p, err := demo.New(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	w := httptest.NewRecorder()
-	p.Page(w, httptest.NewRequest("GET", "/demo/alpha", nil))
-	if w.Code != http.StatusNotFound {
-		t.Errorf("status %d", w.Code)
+	s := apptest.Start(t, apptest.Options{})
+	for _, path := range []string{"/demo/nobody", "/demo/nobody/about.json", "/demo/_directory", "/demo/A%23b"} {
+		if a := s.Do("", "GET", path, ""); a.Status != http.StatusNotFound {
+			t.Errorf("%s: status %d", path, a.Status)
+		}
 	}
 }

@@ -38,8 +38,9 @@
 // written down, all of a tenant in one write a batch. A record of the note itself
 // does not come here: the mapping's filter leaves out its ID (chat.NoteID).
 //
-// Who has open turns is asked of every company in this binary: one read a company a
-// minute, and no Scan.
+// Who has open turns is asked of every project on the directory's list: one read a project
+// a minute, a query of the list for each thousand, and no Scan. Of the directory the
+// function may read that list alone, whose items say nothing but ids.
 //
 // # What fails
 //
@@ -61,10 +62,8 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 	"golang.org/x/sync/errgroup"
 
-	integrations "switchboard/company-integrations"
 	"switchboard/shared/app/aws/internal/account"
 	"switchboard/shared/chat"
-	"switchboard/shared/company"
 	"switchboard/shared/problem"
 	"switchboard/shared/seal"
 	"switchboard/shared/table"
@@ -75,12 +74,12 @@ import (
 
 // Rollup is what the stream and the schedule call.
 type Rollup struct {
-	turns   *chat.Service
-	tenants []tenant.ID // whose notes are looked at
+	turns     *chat.Service
+	directory *table.Table // of which only the list of projects is looked at
 }
 
-// Open reads the environment: SWITCHBOARD_TABLE and SWITCHBOARD_KEYS_TABLE (names of
-// DynamoDB tables), SWITCHBOARD_KMS_KEY or, where there is none,
+// Open reads the environment: SWITCHBOARD_TABLE, SWITCHBOARD_KEYS_TABLE and
+// SWITCHBOARD_DIRECTORY_TABLE (names of DynamoDB tables), SWITCHBOARD_KMS_KEY or, where there is none,
 // SWITCHBOARD_MASTER_KEY, as [account.Stores.Sealer] says, SWITCHBOARD_DATA_ROLE, as
 // [account.Open] says, and what account.Config reads.
 func Open(context.Context) (*Rollup, error) {
@@ -102,11 +101,11 @@ func Open(context.Context) (*Rollup, error) {
 	if err != nil {
 		return nil, err
 	}
-	tenants, err := company.IDs(integrations.FS)
+	directory, err := stores.Directory(cursors, sealer)
 	if err != nil {
 		return nil, err
 	}
-	return &Rollup{turns: &chat.Service{Table: data, Process: chat.NewProcess()}, tenants: tenants}, nil
+	return &Rollup{turns: &chat.Service{Table: data, Process: chat.NewProcess()}, directory: directory}, nil
 }
 
 // work mints the scope of this package's work for a tenant.
@@ -173,11 +172,25 @@ func (r *Rollup) split(ctx context.Context, records []events.DynamoDBEventRecord
 // Tick closes every tenant's turns whose time is up. A tenant for whom that fails
 // is looked at again in a minute, and keeps no other from being looked at.
 func (r *Rollup) Tick(ctx context.Context) error {
-	var mu sync.Mutex
 	var failed []error
+	for cursor := ""; ; {
+		ids, next, err := auth.Projects(ctx, r.directory, table.MaxPage, cursor)
+		if err != nil {
+			return errors.Join(append(failed, err)...)
+		}
+		failed = append(failed, r.tick(ctx, ids)...)
+		if cursor = next; cursor == "" {
+			return errors.Join(failed...)
+		}
+	}
+}
+
+// tick closes the turns of some tenants, and returns what failed.
+func (r *Rollup) tick(ctx context.Context, ids []tenant.ID) (failed []error) {
+	var mu sync.Mutex
 	var g errgroup.Group
 	g.SetLimit(atOnce)
-	for _, id := range r.tenants {
+	for _, id := range ids {
 		g.Go(func() error {
 			if err := problem.Guard("rollup.Tick", func() error { return r.closeDue(ctx, id) }); err != nil {
 				mu.Lock()
@@ -188,7 +201,7 @@ func (r *Rollup) Tick(ctx context.Context) error {
 		})
 	}
 	g.Wait()
-	return errors.Join(failed...)
+	return failed
 }
 
 func (r *Rollup) closeDue(ctx context.Context, id tenant.ID) error {

@@ -8,6 +8,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"switchboard/shared/app/aws/internal/vend"
+	"switchboard/shared/audit"
+	"switchboard/shared/company/catalog"
 	"switchboard/shared/problem"
 	"switchboard/shared/seal"
 	"switchboard/shared/table"
@@ -17,7 +19,10 @@ import (
 
 // Access is what a function does with tenants' data, and so what its sessions may:
 // actions of DynamoDB by name.
-type Access struct{ Data, Keys []string }
+type Access struct {
+	Data, Keys []string     // of the table of data, of that of keys
+	Kinds      []table.Kind // of the items of data; none = every kind
+}
 
 // The functions' accesses. The data role's policy in template.yaml allows what they
 // have together. No list has Scan, a batch or PartiQL in it. A tenant's first key is
@@ -30,10 +35,14 @@ func Chat() Access {
 	}
 }
 
-// TenantAdmin is the access of the operator's function: it adds entries to companies
-// audit logs, and reads nothing of theirs.
+// TenantAdmin is the access of the operator's function: it adds entries to companies'
+// audit logs, and reads and writes what they are. Of the rest it can reach nothing.
 func TenantAdmin() Access {
-	return Access{Data: []string{"PutItem"}, Keys: []string{"GetItem", "PutItem"}}
+	return Access{
+		Data:  []string{"GetItem", "PutItem", "UpdateItem", "DeleteItem", "Query"},
+		Kinds: append(catalog.Kinds(), audit.Kind),
+		Keys:  []string{"GetItem", "PutItem"},
+	}
 }
 
 // Rollup is the access of the function behind the stream. What it writes is of tenants
@@ -78,7 +87,7 @@ func Open(cfg aws.Config, getenv func(string) string, access Access) (*Stores, e
 	if err != nil {
 		return nil, err
 	}
-	v, err := vend.New(cfg, role, []vend.Grant{{Table: data, Actions: access.Data}, {Table: keys, Actions: access.Keys}})
+	v, err := vend.New(cfg, role, []vend.Grant{{Table: data, Actions: access.Data, Kinds: access.Kinds}, {Table: keys, Actions: access.Keys}})
 	if err != nil {
 		return nil, err
 	}

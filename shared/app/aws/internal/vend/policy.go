@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"switchboard/shared/problem"
+	"switchboard/shared/table"
 )
 
 // Tag is the session tag that names the tenant. template.yaml has it in the data
@@ -13,13 +14,26 @@ import (
 const Tag = "projectId"
 
 // leading is what the partition keys of a tenant begin with: a project's id holds no
-// '#', so no tenant's prefix is another's.
-const leading = "${aws:PrincipalTag/" + Tag + "}#*"
+// '#', so no tenant's prefix is another's, nor a kind's another kind's.
+const leading = "${aws:PrincipalTag/" + Tag + "}#"
 
 // Grant is what a session may do with one table.
 type Grant struct {
-	Table   string   // the table's name
-	Actions []string // of DynamoDB, without the prefix: "GetItem"
+	Table   string       // the table's name
+	Actions []string     // of DynamoDB, without the prefix: "GetItem"
+	Kinds   []table.Kind // of the items; none = every kind
+}
+
+// leading are the patterns of the partition keys that the grant is for.
+func (g Grant) leading() []string {
+	if len(g.Kinds) == 0 {
+		return []string{leading + "*"}
+	}
+	var keys []string
+	for _, k := range g.Kinds {
+		keys = append(keys, leading+string(k)+"#*")
+	}
+	return keys
 }
 
 // role is a role's ARN, taken apart.
@@ -72,7 +86,7 @@ func (r role) policy(region string, grants []Grant) (string, error) {
 			Effect: "Allow", Action: actions,
 			Resource: fmt.Sprintf("arn:%s:dynamodb:%s:%s:table/%s", r.partition, region, r.account, g.Table),
 			Condition: condition{
-				Leading: map[string][]string{key: {leading}},
+				Leading: map[string][]string{key: g.leading()},
 				Absent:  map[string]string{key: "false"},
 			},
 		})
