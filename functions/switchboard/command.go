@@ -16,6 +16,7 @@ func command() *cobra.Command {
 		SilenceErrors: true,
 	}
 	root.AddCommand(serveCommand(), keyCommand(), versionCommand())
+	root.AddCommand(proveCommand())
 	return root
 }
 
