@@ -64,7 +64,8 @@ gets reports its public half by another way.`,
 	f.StringVar(&p.operatorFile, "operator-key-file", "", "file with the operator's key")
 	f.StringVar(&p.signing, "signing-key", "", "file of the signing key (default: prove-signing.pem in --data, or here)")
 	f.StringVar(&p.folder, "out", "", "directory for the report (default: prove-PROJECT-TIME)")
-	f.IntVar(&p.plan.Attempts, "attempts", 6000, "attempts, at least; never fewer than one of each")
+	f.IntVar(&p.plan.Attempts, "attempts", 8000, "attempts; never fewer than one of each class, route and identity; 0 = each that there is, once")
+	f.IntSliceVar(&p.plan.Classes, "class", nil, "only these classes, to look closer; then nothing is proven")
 	f.IntVar(&p.plan.Rate, "rate", 200, "requests a second, at most")
 	f.IntVar(&p.plan.Turns, "turns", 30, "turns of the company's own assistant, beside those that every run takes")
 	f.Uint64Var(&p.plan.Seed, "seed", 0, "seed of the attacks; 0 = another each time")
@@ -118,6 +119,9 @@ func (p *proving) operatorKey() (string, error) {
 func declared() (out []prove.Route) {
 	for _, rt := range app.Routes(&app.Parts{Chat: &chat.Service{}, Admin: &admin.Service{}, Demo: &demo.Pages{}}) {
 		r := prove.Route{Pattern: rt.Pattern, IDs: rt.IDs, Body: rt.Body != nil, Public: rt.Public, Admin: rt.Admin}
+		if rt.Allow.Role > 0 {
+			r.Role = rt.Allow.Role.String()
+		}
 		for _, k := range rt.Allow.Kinds {
 			r.Kinds = append(r.Kinds, string(k))
 		}

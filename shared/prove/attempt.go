@@ -81,7 +81,7 @@ func (m *matrix) own(i *identity, pattern, field string) string {
 		if i.visitor != "" {
 			return i.visitor
 		}
-		return "somebody"
+		return m.home(i).user // whose the company's own conversation is
 	case aVisitor:
 		return "somebody"
 	case aProject:

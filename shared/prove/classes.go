@@ -92,7 +92,7 @@ func (m *matrix) projects(i *identity) (out []string) {
 func tenantNamed(m *matrix, i *identity, rt *Route) (out []maker) {
 	names := []string{"project", "project_id", "tenant", "tenant_id", "org", "company", "account_id", "x-tenant"}
 	headers := []string{"X-Tenant", "X-Tenant-Id", "X-Project-Id", "X-Project", "Project", "Tenant", "X-Org", "OpenAI-Project", "OpenAI-Organization", "X-Amz-Tenant-Id", "X-Scope-OrgID"}
-	must := !rt.Public && !m.allowed[place(rt, i.name)]
+	must := !rt.Public && !m.may(i, rt)
 	for _, name := range names {
 		out = append(out, func(rng *rand.Rand) *attempt {
 			a := m.ask(i, rt, nil)
@@ -130,7 +130,7 @@ func (m *matrix) named(i *identity, rt *Route, header, f string) maker {
 	return func(rng *rand.Rand) *attempt {
 		if f == "" {
 			a := m.ask(i, rt, nil)
-			a.header, a.must = []string{header, pick(rng, m.projects(i))}, !rt.Public && !m.allowed[place(rt, i.name)]
+			a.header, a.must = []string{header, pick(rng, m.projects(i))}, !rt.Public && !m.may(i, rt)
 			return a
 		}
 		of := pick(rng, []*side{m.proven, m.canary, m.near})
@@ -198,7 +198,7 @@ func nestedID(m *matrix, i *identity, rt *Route) (out []maker) {
 			return a
 		})
 	}
-	may := m.allowed[place(rt, i.name)]
+	may := m.may(i, rt)
 	switch rt.Pattern {
 	case "POST /v1/chat":
 		with(true, func(a *attempt, id string) {
@@ -243,7 +243,7 @@ func mutated(spell func(m *matrix, rng *rand.Rand, own, foreign string) string) 
 					}
 					a := m.ask(i, rt, map[string]string{f: text})
 					// A person's name is free text, and a visitor's own a claim.
-					a.field, a.must = f, d != aPerson && d != aVisitor || !m.allowed[place(rt, i.name)]
+					a.field, a.must = f, d != aPerson && d != aVisitor || !m.may(i, rt)
 					if b := m.whole(i, rt); b.target == a.target && b.body == a.body {
 						return nil
 					}

@@ -87,7 +87,7 @@ func httpDifferentials(m *matrix, i *identity, rt *Route) (out []maker) {
 	if i.of == m.canary {
 		other = m.find(m.proven, "secret key")
 	}
-	may := m.allowed[place(rt, i.name)]
+	may := m.may(i, rt)
 	must := !rt.Public
 	add := func(change func(rng *rand.Rand, a *attempt)) {
 		out = append(out, func(rng *rand.Rand) *attempt {
@@ -157,7 +157,7 @@ func spoofs(m *matrix, i *identity, rt *Route) (out []maker) {
 		name, value, _ := strings.Cut(header, ": ")
 		out = append(out, func(rng *rand.Rand) *attempt {
 			a := m.ask(i, rt, nil)
-			a.must = !rt.Public && !m.allowed[place(rt, i.name)]
+			a.must = !rt.Public && !m.may(i, rt)
 			if f, v := m.stolen(rng, i, rt); f != "" && (rt.turns() || rng.IntN(2) == 0) { // with an id of another's
 				a = m.ask(i, rt, map[string]string{f: v})
 				a.field, a.must = f, true

@@ -12,6 +12,18 @@ import (
 // place names somebody at a route; nobody's name is anybody.
 func place(rt *Route, who string) string { return rt.Pattern + " " + who }
 
+// may reports whether the identity is to be served at the route, with what is its own.
+func (m *matrix) may(i *identity, rt *Route) bool {
+	if rt.Public {
+		return true
+	}
+	if rt.Admin || i.kind == "op" {
+		return rt.Admin && i.kind == "op"
+	}
+	enough := !i.viewer || rt.Role == "" || rt.Role == "viewer"
+	return !i.dead && slices.Contains(rt.Kinds, i.kind) && (i.kind != "sk" || enough)
+}
+
 // judge says what is wrong with an answer's status, and whether the attempt proves
 // anything.
 func (m *matrix) judge(a *attempt, r answer) fate {
@@ -28,10 +40,13 @@ func (m *matrix) judge(a *attempt, r answer) fate {
 		return fate{hollow: a.who.name + " was seen to be served nowhere"}
 	case r.status < 400 && a.must:
 		return fate{wrong: fmt.Sprintf("served with %d what has to be refused", r.status)}
-	case r.status < 400 && a.route != nil && !a.route.Public && !m.allowed[place(a.route, a.who.name)]:
+	case r.status < 400 && a.route != nil && !a.route.Public && !m.may(a.who, a.route):
 		return fate{wrong: fmt.Sprintf("served with %d who may not ask", r.status)}
-	case r.status >= 400 && a.route != nil && !a.route.Public && !m.allowed[place(a.route, "")]:
+	case r.status < 400 || a.route == nil || a.route.Public:
+	case !m.allowed[place(a.route, "")]:
 		return fate{hollow: "nobody was seen to be served at " + a.route.Pattern}
+	case m.may(a.who, a.route) && !m.allowed[place(a.route, a.who.name)]:
+		return fate{hollow: a.who.name + " was not served its own at " + a.route.Pattern}
 	}
 	return fate{}
 }
@@ -49,7 +64,7 @@ func (r answer) flat() []byte {
 func (m *matrix) leak(a *attempt, r answer) string {
 	all, said := r.flat(), a.said()
 	for _, w := range m.scan.find(all) {
-		if !m.may(a, w) && !strings.Contains(said, w.text) { // what they said themselves tells them nothing
+		if !m.owns(a, w) && !strings.Contains(said, w.text) { // what they said themselves tells them nothing
 			return fmt.Sprintf("a word of %s of %s is in the answer", w.what, whose(w.of, w.visitor))
 		}
 	}
@@ -71,8 +86,8 @@ func whose(of *side, visitor string) string {
 	return of.label
 }
 
-// may reports whether the word may be in what the attempt's identity is answered.
-func (m *matrix) may(a *attempt, w word) bool {
+// owns reports whether the word may be in what the attempt's identity is answered.
+func (m *matrix) owns(a *attempt, w word) bool {
 	i := a.who
 	switch {
 	case a.route != nil && a.route.Public:

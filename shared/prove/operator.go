@@ -208,6 +208,9 @@ func (o *operator) exercise(ctx context.Context, s *side) (failed []error) {
 		{"POST " + assistant + "/rollback", []string{s.project, "spare-desk"}, object{"version": 1}},
 		{"DELETE " + assistant, []string{s.project, "spare-desk"}, nil},
 	}
+	if _, err := o.keys(ctx, s); err != nil {
+		failed = append(failed, err)
+	}
 	for _, step := range steps {
 		var body any
 		if step.body != nil {

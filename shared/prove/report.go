@@ -75,6 +75,9 @@ func (m *matrix) report(began time.Time, cleaned []Cleanup, err error) *Report {
 	for _, text := range m.notes {
 		r.NotTested = append(r.NotTested, Untested{"in this run", text})
 	}
+	if m.untried > 0 {
+		r.NotTested = append(r.NotTested, Untested{"in this run", fmt.Sprintf("%d further variants of these attacks, chosen by the seed (--attempts)", m.untried)})
+	}
 	if m.spared > 0 {
 		r.NotTested = append(r.NotTested, Untested{"in this run", fmt.Sprintf("%d attempts as the company were not made, for each would have taken a turn of its assistant (--turns)", m.spared)})
 	}
@@ -122,7 +125,7 @@ func (r *Report) judge(m *matrix, err error) {
 			worse(notProven, "class %d (%s): %s", row.Class, row.Name, row.Reasons[0])
 		case row.Verdict == notProven:
 			worse(notProven, "class %d (%s): no control", row.Class, row.Name)
-		case row.Verdict == notRun && !r.ReadOnly && err == nil:
+		case row.Verdict == notRun && err == nil && (!r.ReadOnly || len(m.plan.Classes) > 0):
 			worse(notProven, "class %d (%s): nothing could be tried", row.Class, row.Name)
 		}
 	}

@@ -6,6 +6,7 @@ import "strings"
 type Route struct {
 	Pattern string   // as of net/http: "POST /v1/chat"
 	Kinds   []string // of the credentials that it lets in
+	Role    string   // that a secret key must at least have: viewer, editor, admin or owner; "" = any
 	IDs     []string // fields by which a request names data; wildcards are in braces
 	Body    bool     // it takes one
 	Public  bool

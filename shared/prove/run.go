@@ -1,11 +1,9 @@
 package prove
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"slices"
 	"sync"
 	"time"
 
@@ -24,7 +22,8 @@ type Plan struct {
 	Routes    []Route
 	Version   string // of this program, for the report
 
-	Attempts  int    // at least so many, if every cell allows more
+	Attempts  int    // so many; never fewer than one of each class, route and identity; 0 = each that there is, once
+	Classes   []int  // only these; empty = all
 	Rate      int    // requests a second
 	Turns     int    // of the project's own assistant, at most, beside those that every run takes
 	Seed      uint64 // of everything random but ids and words
@@ -53,13 +52,15 @@ type matrix struct {
 	allowed                    map[string]bool      // see place: who is served with their own
 	servers                    map[string]*identity // by pattern: somebody who is
 
-	mu     sync.Mutex
-	strays []*side // that an attack made
-	notes  []string
-	turns  int // of the proven company's assistant
-	spared int // attempts that were not made, for they would have taken one more
-	score  map[int]*Row
-	beheld map[string]bool // see count: the controls that a row has already
+	mu              sync.Mutex
+	strays          []*side // that an attack made
+	notes           []string
+	turns           int // of the proven company's assistant
+	spared          int // attempts that were not made, for they would have taken one more
+	score           map[int]*Row
+	passed, untried int             // cells that were made, and that were not
+	broken          error           // what ended a worker
+	beheld          map[string]bool // see count: the controls that a row has already
 }
 
 // sides are the two that attack each other.
@@ -140,9 +141,9 @@ func (m *matrix) attack(ctx context.Context) error {
 	m.probe(ctx)
 	m.mutes()
 	m.readLists(ctx)
-	cells := m.cells()
+	cells, groups := m.cells()
 	m.tell("%d routes, %d identities, %d cells; seed %d", len(m.routes), len(m.who), len(cells), m.plan.Seed)
-	if err := m.rounds(ctx, cells); err != nil {
+	if err := m.rounds(ctx, cells, groups); err != nil {
 		return err
 	}
 	return m.again(ctx)
@@ -161,12 +162,12 @@ func (m *matrix) probe(ctx context.Context) {
 			if rt.Public && i.kind != "" || rt.turns() && i.of == m.proven && m.plan.ReadOnly {
 				continue
 			}
-			if rt.turns() && !i.dead {
+			if rt.turns() && m.may(i, rt) {
 				m.took(i)
 			}
 			a := m.whole(i, rt)
 			r := m.wire.send(ctx, a)
-			if r.err == nil && r.status < 400 && (i.dead || !rt.Public && !rt.lets(i)) {
+			if r.err == nil && r.status < 400 && !m.may(i, rt) {
 				m.fail(12, rt, a, r, fmt.Sprintf("served with %d who may not ask", r.status))
 				continue
 			}
@@ -182,29 +183,13 @@ func (m *matrix) probe(ctx context.Context) {
 
 // mutes finds who was served nowhere: what they are refused says nothing.
 func (m *matrix) mutes() {
-	var left []*identity
 	for _, i := range m.who {
 		served := i.kind == "" || i.kind == "op" || i.dead
 		for _, rt := range m.routes {
 			served = served || m.allowed[place(rt, i.name)]
 		}
-		if i.mute = !served; i.mute && i.of == m.proven && m.plan.ReadOnly {
-			m.note("%s attacked nothing: without a conversation there is nothing that it may read", i.name)
-			continue
-		}
-		left = append(left, i)
+		i.mute = !served && !(m.plan.ReadOnly && i.of == m.proven)
 	}
-	m.who = left
-}
-
-// lets reports whether the route is declared to let such an identity in.
-func (r *Route) lets(i *identity) bool {
-	for _, k := range r.Kinds {
-		if k == i.kind && k != "op" {
-			return true
-		}
-	}
-	return false
 }
 
 // again holds at the end that who was served still is: a key that died on the way would
@@ -241,99 +226,10 @@ func (m *matrix) free(i *identity) *Route {
 	return nil
 }
 
-// cell is a maker of attempts in its place.
-type cell struct {
-	class int
-	who   *identity
-	route *Route
-	make  maker
-}
-
-// rank is lower for classes that are nothing without turns of the proven company, which
-// are few.
-func (c *cell) rank() int {
-	if c.class == 25 || c.class == 17 {
-		return 0
-	}
-	return 1
-}
-
-// maker makes attempts, a different one each time as far as rng goes; nil = none.
-type maker func(rng *rand.Rand) *attempt
-
-// cells are all there are: every class at every route as everybody.
-func (m *matrix) cells() (out []*cell) {
-	for _, c := range classes() {
-		for _, rt := range m.routes {
-			if Unknown(*rt) != "" {
-				continue
-			}
-			for _, i := range m.who {
-				if rt.Admin && i.kind == "op" { // who may
-					continue
-				}
-				for _, make := range c.cells(m, i, rt) {
-					out = append(out, &cell{c.number, i, rt, make})
-				}
-			}
-		}
-	}
-	return out
-}
-
-// rounds makes each cell's attempt once, and then again until there are enough.
-func (m *matrix) rounds(ctx context.Context, cells []*cell) error {
-	for round := 0; round == 0 || m.made() < m.plan.Attempts; round++ {
-		before := m.made()
-		order := rand.New(rand.NewPCG(m.plan.Seed, uint64(round))).Perm(len(cells))
-		slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(cells[a].rank(), cells[b].rank()) })
-		var g sync.WaitGroup
-		for worker := range workers {
-			g.Go(func() {
-				if err := problem.Guard("prove.rounds", func() error { return m.work(ctx, cells, order, worker, round) }); err != nil {
-					m.note("an attack ended early: %v", err)
-				}
-			})
-		}
-		g.Wait()
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		if m.made() == before { // no cell may be tried again
-			return nil
-		}
-		m.tell("%d attempts", m.made())
-	}
-	return nil
-}
-
-// work makes one worker's share of a round.
-func (m *matrix) work(ctx context.Context, cells []*cell, order []int, worker, round int) error {
-	for at := worker; at < len(order); at += workers {
-		if ctx.Err() != nil {
-			return nil // rounds says so
-		}
-		if round > 0 && m.made() >= m.plan.Attempts {
-			return nil
-		}
-		m.try(ctx, cells[order[at]], order[at], round)
-	}
-	return nil
-}
-
-func (m *matrix) made() (n int) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for _, row := range m.score {
-		n += row.Attempts
-	}
-	return n
-}
-
 // afford reports whether the attempt may be made: one that is served by the proven
 // company's assistant costs a turn of it.
 func (m *matrix) afford(a *attempt) bool {
-	if a.who.of != m.proven || a.who.dead || a.must || a.route == nil || !a.route.turns() || !m.allowed[place(a.route, a.who.name)] {
+	if a.who.of != m.proven || a.who.dead || a.must || a.route == nil || !a.route.turns() || !m.may(a.who, a.route) {
 		return true
 	}
 	m.mu.Lock()

@@ -26,6 +26,7 @@ type side struct {
 type identity struct {
 	name    string
 	kind    string // sk, pk, op, widget; "" = nobody
+	viewer  bool   // a secret key that may read alone; the others are editors
 	of      *side  // whose; nil = nobody's
 	visitor string // "" = not one person
 	key     string
@@ -133,7 +134,7 @@ func (m *matrix) people(ctx context.Context, s *side) error {
 	s.user = m.word(s, inUser, "")
 	page := []string{"Origin", s.origin}
 	m.join(identity{name: s.label + "'s secret key", kind: "sk", of: s, key: keys[0].Text})
-	m.join(identity{name: s.label + "'s viewer key", kind: "sk", of: s, key: keys[1].Text})
+	m.join(identity{name: s.label + "'s viewer key", kind: "sk", viewer: true, of: s, key: keys[1].Text})
 	pk := m.join(identity{name: s.label + "'s publishable key", kind: "pk", of: s, key: keys[2].Text, header: page})
 	m.join(identity{name: s.label + "'s revoked key", kind: "sk", of: s, key: keys[3].Text, dead: true})
 	visitors := []string{"visitor"}
@@ -181,6 +182,7 @@ func (m *matrix) neighbours(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		s.user = m.word(s, inUser, "")
 		m.join(identity{name: s.label + "'s secret key", kind: "sk", of: s, key: k.Text, dead: s == m.shut})
 	}
 	var err error
@@ -202,7 +204,7 @@ func (m *matrix) converse(ctx context.Context) error {
 		if i.kind == "sk" {
 			person = i.of.user
 		}
-		if i == m.find(i.of, "viewer key") { // who cannot begin one
+		if i.viewer { // who cannot begin one
 			i.conv = m.find(i.of, "secret key").conv
 			continue
 		}

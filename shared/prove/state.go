@@ -59,7 +59,7 @@ func cursors(m *matrix, i *identity, rt *Route) (out []maker) {
 		out = append(out, always(func() *attempt { // on one's own list, or whichever one may see
 			a := m.ask(i, rt, nil)
 			a.must, a.target = true, a.target+"?limit=1&cursor="+l.cursor
-			if strings.HasPrefix(l.target, strings.SplitN(a.target, "?", 2)[0]+"?") && m.allowed[place(rt, i.name)] {
+			if strings.HasPrefix(l.target, strings.SplitN(a.target, "?", 2)[0]+"?") && m.may(i, rt) {
 				a.must = false // that very list
 			}
 			return a
@@ -115,12 +115,12 @@ func turnOf(r answer) string {
 
 // sameKey is class 25: two companies that use one key have two turns, and one has one.
 func sameKey(m *matrix, i *identity, rt *Route) (out []maker) {
-	if !rt.turns() || !m.allowed[place(rt, i.name)] {
+	if !rt.turns() || !m.may(i, rt) {
 		return nil
 	}
 	for _, other := range m.who {
 		// One of the two may be the proven company, so each pair costs it a turn.
-		if !m.allowed[place(rt, other.name)] || other.of == m.proven && (i.of == m.proven || m.plan.ReadOnly) {
+		if !m.may(other, rt) || other.of == m.proven && (i.of == m.proven || m.plan.ReadOnly) {
 			continue
 		}
 		out = append(out, func(rng *rand.Rand) *attempt {
@@ -180,7 +180,7 @@ func resumes(m *matrix, i *identity, rt *Route) (out []maker) {
 // from their own. The words are the canaries'; the proven company is seen from theirs, as
 // nothing in it is known here: whatever a canary cites has to be the canary's.
 func knowledge(m *matrix, i *identity, rt *Route) (out []maker) {
-	if rt.Pattern != "POST /v1/chat" || !m.allowed[place(rt, i.name)] {
+	if rt.Pattern != "POST /v1/chat" || !m.may(i, rt) {
 		return nil
 	}
 	ask := func(text string) maker {
