@@ -110,7 +110,7 @@ func (m *matrix) work(ctx context.Context, cells []*cell, worker, round int) err
 			return nil // rounds says so
 		}
 		m.try(ctx, cells[at], at, round)
-		if n := m.passing(); n%2000 == 0 {
+		if n := m.passing(); n%5000 == 0 {
 			m.tell("%d of %d", n, len(cells))
 		}
 	}

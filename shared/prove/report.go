@@ -56,7 +56,7 @@ type Untested struct {
 }
 
 // Proven reports whether every row passed, every control held and all was cleaned up.
-func (r *Report) Proven() bool { return r.Verdict == passed }
+func (r *Report) Proven() bool { return r != nil && r.Verdict == passed }
 
 func (m *matrix) report(began time.Time, cleaned []Cleanup, err error) *Report {
 	m.mu.Lock()

@@ -247,7 +247,7 @@ func (m *matrix) afford(a *attempt) bool {
 func (m *matrix) try(ctx context.Context, c *cell, n, round int) {
 	rng := rand.New(rand.NewPCG(m.plan.Seed, uint64(n)<<20|uint64(round)))
 	a := c.make(rng)
-	if a == nil || !m.afford(a) {
+	if a == nil || a.route != nil && m.without(a.who, a.route) || !m.afford(a) {
 		return
 	}
 	if a.before != nil {

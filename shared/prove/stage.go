@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/go-json-experiment/json"
 )
@@ -67,7 +68,7 @@ func (m *matrix) stage(ctx context.Context) error {
 	}
 	m.tell("made the canary company %s and two beside it", m.canary.project)
 	m.join(identity{name: "anonymous"})
-	m.join(*m.op.identity)
+	m.op.identity = m.join(*m.op.identity)
 	for _, s := range m.sides() {
 		if err := m.people(ctx, s); err != nil {
 			return err
@@ -142,11 +143,13 @@ func (m *matrix) people(ctx context.Context, s *side) error {
 		visitors = append(visitors, "other visitor")
 	}
 	for _, name := range visitors {
-		if err := m.visit(ctx, pk, name); err != nil && s == m.proven {
-			m.note("a visitor of the proven company: %v", err)
-			s.origin = ""
-			break
-		} else if err != nil {
+		err := m.visit(ctx, pk, name)
+		if err != nil && s == m.proven && len(s.origins) == 0 {
+			m.note("the company allows no origin, so nothing was tried as a page or a visitor of its site")
+			m.who = slices.DeleteFunc(m.who, func(i *identity) bool { return i == pk })
+			return nil
+		}
+		if err != nil {
 			return err
 		}
 	}
