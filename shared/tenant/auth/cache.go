@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"time"
@@ -12,14 +13,7 @@ import (
 	"switchboard/shared/problem"
 )
 
-// How long what was looked up is used without asking again. Between fresh and stale
-// it is used while it is looked up in the background, so that no request waits for
-// that; after stale it is looked up first. A revocation or a suspension therefore
-// bites within stale.
 const (
-	fresh = 25 * time.Second
-	stale = 50 * time.Second
-
 	// lookupTimeout bounds a lookup; a directory that does not answer is a 503,
 	// never an open door.
 	lookupTimeout = 3 * time.Second
@@ -29,8 +23,15 @@ const (
 	maxUnknown = 4_000
 )
 
-// cache holds records of the directory by their id.
+// life says how long what was looked up is used without asking again. Between fresh and
+// stale it is used while it is looked up in the background, so that no request waits for
+// that; after stale it is looked up first. A revocation or a suspension therefore
+// bites within stale.
+type life struct{ fresh, stale time.Duration }
+
+// cache holds records by their id.
 type cache[V any] struct {
+	life
 	what    string // for logs
 	read    func(ctx context.Context, id string) (v V, found bool, err error)
 	flights singleflight.Group
@@ -43,17 +44,23 @@ type cache[V any] struct {
 // held is one lookup's answer.
 type held[V any] struct {
 	v          V
-	at         clock.Stamp
+	at         clock.Stamp // before it was asked for: what it says may be as old as that
 	refreshing bool
 }
 
-func newCache[V any](what string, read func(context.Context, string) (V, bool, error)) *cache[V] {
-	return &cache[V]{what: what, read: read, known: make(map[string]held[V]), unknown: make(map[string]held[V])}
+func newCache[V any](what string, l life, read func(context.Context, string) (V, bool, error)) *cache[V] {
+	return &cache[V]{life: l, what: what, read: read, known: make(map[string]held[V]), unknown: make(map[string]held[V])}
 }
 
 // get returns the record with the id, from memory where that will do; the zero V if
 // there is none.
 func (c *cache[V]) get(ctx context.Context, id string) (V, error) {
+	v, _, err := c.aged(ctx, id)
+	return v, err
+}
+
+// aged is get, and how old the answer may be: less than stale.
+func (c *cache[V]) aged(ctx context.Context, id string) (V, time.Duration, error) {
 	now := time.Now()
 	c.mu.Lock()
 	e, known := c.known[id]
@@ -62,8 +69,8 @@ func (c *cache[V]) get(ctx context.Context, id string) (V, error) {
 		e, ok = c.unknown[id]
 	}
 	age := e.at.Age(now)
-	if ok && age < stale {
-		refresh := known && age >= fresh && !e.refreshing
+	if ok && age < c.stale {
+		refresh := known && age >= c.fresh && !e.refreshing
 		if refresh {
 			e.refreshing = true
 			c.known[id] = e
@@ -72,7 +79,7 @@ func (c *cache[V]) get(ctx context.Context, id string) (V, error) {
 		if refresh {
 			go c.refresh(context.WithoutCancel(ctx), id)
 		}
-		return e.v, nil
+		return e.v, age, nil
 	}
 	c.mu.Unlock()
 	return c.fetch(ctx, id)
@@ -82,7 +89,7 @@ func (c *cache[V]) get(ctx context.Context, id string) (V, error) {
 // entry stays until it is stale, and then requests are refused.
 func (c *cache[V]) refresh(ctx context.Context, id string) {
 	err := problem.Guard("auth.refresh", func() error {
-		_, err := c.fetch(ctx, id)
+		_, _, err := c.fetch(ctx, id)
 		return err
 	})
 	if err != nil {
@@ -96,25 +103,37 @@ func (c *cache[V]) refresh(ctx context.Context, id string) {
 	}
 }
 
-// fetch asks the directory, once for all who ask at the same time.
-func (c *cache[V]) fetch(ctx context.Context, id string) (V, error) {
-	v, err, _ := c.flights.Do(id, func() (any, error) {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookupTimeout)
-		defer cancel()
-		v, found, err := c.read(ctx, id)
-		if err == nil {
-			c.hold(id, v, found)
+// fetch asks, once for all who ask at the same time.
+func (c *cache[V]) fetch(ctx context.Context, id string) (V, time.Duration, error) {
+	var none V
+	for range 2 {
+		got, err, _ := c.flights.Do(id, func() (any, error) {
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookupTimeout)
+			defer cancel()
+			h := held[V]{at: clock.At(time.Now())}
+			var found bool
+			var err error
+			if h.v, found, err = c.read(ctx, id); err == nil {
+				c.hold(id, h, found)
+			}
+			return h, err
+		})
+		if err != nil {
+			return none, 0, &problem.Error{Kind: problem.Unavailable, Op: "auth.fetch", RetryAfter: time.Second, Err: err}
 		}
-		return v, err
-	})
-	if err != nil {
-		var none V
-		return none, &problem.Error{Kind: problem.Unavailable, Op: "auth.fetch", RetryAfter: time.Second, Err: err}
+		h := got.(held[V])
+		if age := h.at.Age(time.Now()); age < c.stale {
+			return h.v, age, nil
+		}
+		// The machine stood still between the question and the answer, as a Lambda does
+		// between two requests: what was true then is no answer now.
 	}
-	return v.(V), nil
+	return none, 0, &problem.Error{Kind: problem.Unavailable, Op: "auth.fetch", RetryAfter: time.Second, Err: errStoodStill}
 }
 
-func (c *cache[V]) hold(id string, v V, found bool) {
+var errStoodStill = errors.New("the answer to a lookup was old when it came, twice")
+
+func (c *cache[V]) hold(id string, h held[V], found bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	in, not, most := c.known, c.unknown, maxHeld
@@ -131,5 +150,5 @@ func (c *cache[V]) hold(id string, v V, found bool) {
 			}
 		}
 	}
-	in[id] = held[V]{v: v, at: clock.At(time.Now())}
+	in[id] = h
 }

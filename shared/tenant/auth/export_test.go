@@ -3,9 +3,12 @@ package auth
 import "time"
 
 // Limits of the gate, for tests.
+var (
+	Fresh = heldByGate.fresh
+	Stale = heldByGate.stale
+)
+
 const (
-	Fresh      = fresh
-	Stale      = stale
 	MaxUnknown = maxUnknown
 	MaxUnsent  = maxUnsent
 )
@@ -16,8 +19,9 @@ func Parse(text string) (Kind, string, bool) { return parse(text) }
 // Suspend makes g as after a sleep of the machine, in which the wall clock went on
 // and the monotonic clock stood still.
 func (g *Gate) Suspend(d time.Duration) {
-	age(g.keys, d)
-	age(g.projects, d)
+	l := g.source.(*lookups)
+	age(l.keys, d)
+	age(l.projects, d)
 }
 
 func age[V any](c *cache[V], d time.Duration) {
@@ -31,7 +35,8 @@ func age[V any](c *cache[V], d time.Duration) {
 
 // Held returns how many credentials, and how many ids without one, are in memory.
 func (g *Gate) Held() (known, unknown int) {
-	g.keys.mu.Lock()
-	defer g.keys.mu.Unlock()
-	return len(g.keys.known), len(g.keys.unknown)
+	keys := g.source.(*lookups).keys
+	keys.mu.Lock()
+	defer keys.mu.Unlock()
+	return len(keys.known), len(keys.unknown)
 }

@@ -36,7 +36,7 @@ const projectWildcard = "{project}"
 func Admin[In, Out any](pattern string, fn func(context.Context, Operator, *Request[In]) (Out, error)) Route {
 	allow := Allow{Kinds: []Kind{OperatorKey}}
 	return Route{Pattern: pattern, Allow: allow, Admin: true, Body: bodyOf[In](), serve: func(g *Gate, w http.ResponseWriter, r *http.Request) error {
-		p, err := g.authenticate(r.Context(), r.Header)
+		p, err := g.authenticate(r.Context(), r.Header, vouchedFor(w))
 		if err != nil {
 			return err
 		}

@@ -90,5 +90,8 @@ func (d *Directory) change(ctx context.Context, id tenant.ID, edit func(*Project
 		p.ID = id.String()
 		return true, edit(p)
 	})
-	return err
+	if err != nil {
+		return err
+	}
+	return d.KeepStanding(ctx, id)
 }
