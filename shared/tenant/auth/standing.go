@@ -12,11 +12,12 @@ import (
 	"switchboard/shared/tenant"
 )
 
-// standings is where a project's own partition of the tenants' table has its standing.
-const standings = table.Kind("standing")
+// StandingKind is where a project's own partition of the tenants' table has its standing.
+// Whoever keeps standings needs access to no other kind.
+const StandingKind = table.Kind("standing")
 
 // standingKey is the one item of a project's standing.
-func standingKey() table.Key { return table.Key{Kind: standings, ID: "standing"} }
+func standingKey() table.Key { return table.Key{Kind: StandingKind, ID: "standing"} }
 
 // standing is what the directory says of a project, as far as somebody needs it who does
 // not read the directory: what is no longer to be served, and which keys vouch for

@@ -13,11 +13,16 @@ import (
 	"switchboard/shared/table"
 	"switchboard/shared/table/dynamotable"
 	"switchboard/shared/tenant"
+	"switchboard/shared/tenant/auth"
 )
 
 // Access is what a function does with tenants' data, and so what its sessions may:
 // actions of DynamoDB by name.
-type Access struct{ Data, Keys []string }
+type Access struct {
+	Data, Keys []string
+	// Standing is what it may beside Data do with the standing of a project alone.
+	Standing []string
+}
 
 // The functions' accesses. The data role's policy in template.yaml allows what they
 // have together. No list has Scan, a batch or PartiQL in it. A tenant's first key is
@@ -31,9 +36,9 @@ func Chat() Access {
 }
 
 // TenantAdmin is the access of the operator's function: it adds entries to companies
-// audit logs, and reads nothing of theirs.
+// audit logs, keeps their standing, and reads nothing of theirs.
 func TenantAdmin() Access {
-	return Access{Data: []string{"PutItem"}, Keys: []string{"GetItem", "PutItem"}}
+	return Access{Data: []string{"PutItem"}, Keys: []string{"GetItem", "PutItem"}, Standing: []string{"GetItem", "UpdateItem"}}
 }
 
 // Rollup is the access of the function behind the stream. What it writes is of tenants
@@ -78,12 +83,25 @@ func Open(cfg aws.Config, getenv func(string) string, access Access) (*Stores, e
 	if err != nil {
 		return nil, err
 	}
-	v, err := vend.New(cfg, role, []vend.Grant{{Table: data, Actions: access.Data}, {Table: keys, Actions: access.Keys}})
+	grants := []vend.Grant{{Table: data, Actions: access.Data}, {Table: keys, Actions: access.Keys}}
+	if len(access.Standing) > 0 {
+		grants = append(grants, vend.Grant{Table: data, Actions: access.Standing, Kind: string(auth.StandingKind)})
+	}
+	v, err := vend.New(cfg, role, grants)
 	if err != nil {
 		return nil, err
 	}
 	s.vend = v.For
 	return s, nil
+}
+
+// Unvended are the stores of a function that touches no tenant's data: it reads the
+// directory, and of the keys the directory's own, with its own credentials. What those
+// allow is its role's to say.
+func Unvended(cfg aws.Config, getenv func(string) string) *Stores {
+	s := &Stores{cfg: cfg, getenv: getenv, client: dynamodb.NewFromConfig(cfg)}
+	s.vend = s.own
+	return s
 }
 
 // none are the credentials of a call for no tenant.
@@ -106,12 +124,20 @@ func (s *Stores) Data(cursors []byte, sealer *seal.Sealer) (*table.Table, error)
 
 // Directory opens SWITCHBOARD_DIRECTORY_TABLE, the one store outside any tenant, on the
 // function's own credentials.
-func (s *Stores) Directory(cursors []byte, sealer *seal.Sealer) (*table.Table, error) {
+func (s *Stores) Directory(master []byte, sealer *seal.Sealer) (*auth.Directory, error) {
 	name, err := s.name("SWITCHBOARD_DIRECTORY_TABLE")
 	if err != nil {
 		return nil, err
 	}
-	return dynamotable.Open(dynamotable.Config{Client: s.client, Table: name, CursorKey: cursors, Sealer: sealer, Credentials: s.own})
+	cursors, err := auth.Derive(master, "cursors")
+	if err != nil {
+		return nil, err
+	}
+	t, err := dynamotable.Open(dynamotable.Config{Client: s.client, Table: name, CursorKey: cursors, Sealer: sealer, Credentials: s.own})
+	if err != nil {
+		return nil, err
+	}
+	return auth.NewDirectory(t, master)
 }
 
 // name is the table that the variable names.

@@ -14,12 +14,13 @@ const Tag = "projectId"
 
 // leading is what the partition keys of a tenant begin with: a project's id holds no
 // '#', so no tenant's prefix is another's.
-const leading = "${aws:PrincipalTag/" + Tag + "}#*"
+const leading = "${aws:PrincipalTag/" + Tag + "}#"
 
 // Grant is what a session may do with one table.
 type Grant struct {
 	Table   string   // the table's name
 	Actions []string // of DynamoDB, without the prefix: "GetItem"
+	Kind    string   // of item: these alone; "" = every kind
 }
 
 // role is a role's ARN, taken apart.
@@ -61,8 +62,12 @@ func (r role) policy(region string, grants []Grant) (string, error) {
 	const key = "dynamodb:LeadingKeys"
 	doc := document{Version: "2012-10-17"}
 	for _, g := range grants {
-		if g.Table == "" || len(g.Actions) == 0 || strings.ContainsAny(g.Table+strings.Join(g.Actions, ""), "*?$:/") {
+		if g.Table == "" || len(g.Actions) == 0 || strings.ContainsAny(g.Table+g.Kind+strings.Join(g.Actions, ""), "*?$:/#") {
 			return "", problem.New(problem.Internal, "vend.New", "a grant of %q on the table %q", g.Actions, g.Table)
+		}
+		keys := leading + "*"
+		if g.Kind != "" {
+			keys = leading + g.Kind + "#*"
 		}
 		actions := make([]string, len(g.Actions))
 		for i, a := range g.Actions {
@@ -72,7 +77,7 @@ func (r role) policy(region string, grants []Grant) (string, error) {
 			Effect: "Allow", Action: actions,
 			Resource: fmt.Sprintf("arn:%s:dynamodb:%s:%s:table/%s", r.partition, region, r.account, g.Table),
 			Condition: condition{
-				Leading: map[string][]string{key: {leading}},
+				Leading: map[string][]string{key: {keys}},
 				Absent:  map[string]string{key: "false"},
 			},
 		})
