@@ -1,6 +1,9 @@
 package auth
 
-import "time"
+import (
+	"context"
+	"time"
+)
 
 // Limits of the gate, for tests.
 var (
@@ -12,6 +15,11 @@ const (
 	MaxUnknown = maxUnknown
 	MaxUnsent  = maxUnsent
 )
+
+// Lives are the times that revocation.go adds up.
+var Lives = struct {
+	Bites, Stale, WatchEvery, Lookup, Vouch, AuthorizerStale, GatewayHolds time.Duration
+}{bites, heldByGate.stale, watchEvery, lookupTimeout, vouchLife, heldByAuthorizer.stale, gatewayHolds}
 
 // Parse is parse.
 func Parse(text string) (Kind, string, bool) { return parse(text) }
@@ -39,4 +47,10 @@ func (g *Gate) Held() (known, unknown int) {
 	keys.mu.Lock()
 	defer keys.mu.Unlock()
 	return len(keys.known), len(keys.unknown)
+}
+
+// HeldLookup returns a lookup as an authorizer holds it, of what read returns.
+func HeldLookup(read func() string) func(context.Context) (string, error) {
+	c := newCache("test", heldByAuthorizer, func(context.Context, string) (string, bool, error) { return read(), true, nil })
+	return func(ctx context.Context) (string, error) { return c.get(ctx, "id") }
 }

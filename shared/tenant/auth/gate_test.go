@@ -30,9 +30,11 @@ import (
 var requestID = regexp.MustCompile(`"request_id":"[^"]*"`)
 
 // Every credential that does not hold gets one answer, to the byte.
-func TestUnauthenticated(t *testing.T) {
+func TestUnauthenticated(t *testing.T) { bothWays(t, testUnauthenticated) }
+
+func testUnauthenticated(t *testing.T, by way) {
 	t.Parallel()
-	d := newDoor(t)
+	d := by(t, nil, nil)
 	c, good := d.issue(t, auth.Credential{})
 	revoked, dead := d.issue(t, auth.Credential{})
 	if err := d.dir.Revoke(t.Context(), revoked.ID); err != nil {
@@ -96,9 +98,11 @@ func TestUnauthenticated(t *testing.T) {
 	}
 }
 
-func TestScopeIsTheCredentials(t *testing.T) {
+func TestScopeIsTheCredentials(t *testing.T) { bothWays(t, testScopeIsTheCredentials) }
+
+func testScopeIsTheCredentials(t *testing.T, by way) {
 	t.Parallel()
-	d := newDoor(t)
+	d := by(t, nil, nil)
 	_, a := d.issue(t, auth.Credential{Project: "acme"})
 	_, b := d.issue(t, auth.Credential{Project: "beta"})
 	for text, project := range map[string]string{a: "acme", b: "beta"} {
@@ -113,9 +117,13 @@ func TestScopeIsTheCredentials(t *testing.T) {
 
 // A Scope has what its credential has, and not a bit more.
 func TestScopeIsNoWiderThanTheCredential(t *testing.T) {
+	bothWays(t, testScopeIsNoWiderThanTheCredential)
+}
+
+func testScopeIsNoWiderThanTheCredential(t *testing.T, by way) {
 	t.Parallel()
 	var got tenant.Scope
-	d := newDoor(t, noBody("GET /scope", func(_ context.Context, sc tenant.Scope) error { got = sc; return nil }))
+	d := by(t, nil, nil, noBody("GET /scope", func(_ context.Context, sc tenant.Scope) error { got = sc; return nil }))
 	for _, can := range []tenant.Capability{tenant.CanChat, tenant.CanReadConversations, tenant.CanChat | tenant.CanReadConversations} {
 		c, text := d.issue(t, auth.Credential{Can: can})
 		wantStatus(t, ask(d, "GET", "/scope", "", "Authorization", "Bearer "+text), 200)
@@ -130,10 +138,12 @@ func TestScopeIsNoWiderThanTheCredential(t *testing.T) {
 	}
 }
 
-func TestForbidden(t *testing.T) {
+func TestForbidden(t *testing.T) { bothWays(t, testForbidden) }
+
+func testForbidden(t *testing.T, by way) {
 	t.Parallel()
 	ok := func(http.ResponseWriter, *http.Request) {}
-	d := newDoor(t, echo(),
+	d := by(t, nil, nil, echo(),
 		auth.JSON("GET /none", auth.Allow{}, pass), auth.JSON("GET /op", auth.Allow{Kinds: []auth.Kind{auth.OperatorKey}}, pass),
 		auth.Public("GET /public", http.HandlerFunc(ok)))
 	_, pk := d.issue(t, auth.Credential{Kind: auth.Publishable})
@@ -186,10 +196,12 @@ func TestDirectoryDown(t *testing.T) {
 	})
 }
 
-func TestRevocationBites(t *testing.T) {
+func TestRevocationBites(t *testing.T) { bothWays(t, testRevocationBites) }
+
+func testRevocationBites(t *testing.T, by way) {
 	for _, when := range []time.Duration{0, 24 * time.Second, 26 * time.Second, 49 * time.Second} {
 		synctest.Test(t, func(t *testing.T) {
-			d := newDoor(t)
+			d := by(t, nil, nil)
 			c, text := d.issue(t, auth.Credential{})
 			wantStatus(t, d.say(text), 200)
 			time.Sleep(when)
@@ -210,9 +222,11 @@ func TestRevocationBites(t *testing.T) {
 	}
 }
 
-func TestExpiryBitesAtOnce(t *testing.T) {
+func TestExpiryBitesAtOnce(t *testing.T) { bothWays(t, testExpiryBitesAtOnce) }
+
+func testExpiryBitesAtOnce(t *testing.T, by way) {
 	synctest.Test(t, func(t *testing.T) {
-		d := newDoor(t)
+		d := by(t, nil, nil)
 		_, text := d.issue(t, auth.Credential{Expires: time.Now().Add(10 * time.Second)})
 		wantStatus(t, d.say(text), 200)
 		time.Sleep(10 * time.Second)
