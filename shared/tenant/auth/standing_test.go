@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -313,11 +314,10 @@ func TestAStandingForgets(t *testing.T) {
 // question.
 func TestAnAnswerIsAsOldAsItsQuestion(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		truth, slow := "good", false
+		var revoked, slow atomic.Bool
 		get := auth.HeldLookup(func() string {
-			said := truth
-			if slow {
-				slow = false
+			said := map[bool]string{false: "good", true: "revoked"}[revoked.Load()]
+			if slow.CompareAndSwap(true, false) {
 				time.Sleep(time.Minute) // frozen
 			}
 			return said
@@ -330,10 +330,10 @@ func TestAnAnswerIsAsOldAsItsQuestion(t *testing.T) {
 		}
 		look("good")
 		time.Sleep(6 * time.Second)
-		slow = true
+		slow.Store(true)
 		look("good") // and asks in the background
 		time.Sleep(time.Second)
-		truth = "revoked"
+		revoked.Store(true)
 		time.Sleep(59 * time.Second) // the answer is there now
 		look("revoked")
 		synctest.Wait()

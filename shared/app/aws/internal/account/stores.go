@@ -24,6 +24,15 @@ type Access struct {
 	Standing []string
 }
 
+// Grants are what its sessions are given of the two tables, by their names.
+func (a Access) Grants(data, keys string) []vend.Grant {
+	g := []vend.Grant{{Table: data, Actions: a.Data}, {Table: keys, Actions: a.Keys}}
+	if len(a.Standing) > 0 {
+		g = append(g, vend.Grant{Table: data, Actions: a.Standing, Kind: string(auth.StandingKind)})
+	}
+	return g
+}
+
 // The functions' accesses. The data role's policy in template.yaml allows what they
 // have together. No list has Scan, a batch or PartiQL in it. A tenant's first key is
 // made by whoever writes first; Rotate and Shred replace a ring, and are nobody's
@@ -83,11 +92,7 @@ func Open(cfg aws.Config, getenv func(string) string, access Access) (*Stores, e
 	if err != nil {
 		return nil, err
 	}
-	grants := []vend.Grant{{Table: data, Actions: access.Data}, {Table: keys, Actions: access.Keys}}
-	if len(access.Standing) > 0 {
-		grants = append(grants, vend.Grant{Table: data, Actions: access.Standing, Kind: string(auth.StandingKind)})
-	}
-	v, err := vend.New(cfg, role, grants)
+	v, err := vend.New(cfg, role, access.Grants(data, keys))
 	if err != nil {
 		return nil, err
 	}
