@@ -9,6 +9,7 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 
+	"switchboard/shared/problem"
 	"switchboard/shared/table"
 	"switchboard/shared/tenant"
 )
@@ -58,6 +59,9 @@ var _ source = (*behind)(nil)
 // refused like one without a credential. Open streams are watched by what tenants, the
 // tenants' own table, says of their project's standing ([Directory.WithStandings]).
 func NewGateBehind(master []byte, tenants *table.Table, sites Sites, w Witness) (*Gate, error) {
+	if !tenants.Decided() {
+		return nil, problem.New(problem.Internal, "auth.NewGateBehind", "the tenants' table has no sealer")
+	}
 	vouching, err := newVouching(master)
 	if err != nil {
 		return nil, err
