@@ -196,58 +196,6 @@ func TestDirectoryDown(t *testing.T) {
 	})
 }
 
-func TestRevocationBites(t *testing.T) { bothWays(t, testRevocationBites) }
-
-func testRevocationBites(t *testing.T, by way) {
-	for _, when := range []time.Duration{0, 24 * time.Second, 26 * time.Second, 49 * time.Second} {
-		synctest.Test(t, func(t *testing.T) {
-			d := by(t, nil, nil)
-			c, text := d.issue(t, auth.Credential{})
-			wantStatus(t, d.say(text), 200)
-			time.Sleep(when)
-			wantStatus(t, d.say(text), 200)
-			synctest.Wait()
-			if err := d.dir.Revoke(t.Context(), c.ID); err != nil {
-				t.Fatal(err)
-			}
-			for waited := 0; d.say(text).Code != 401; waited++ {
-				if waited > 60 {
-					t.Fatalf("still good %d s after it was revoked", waited)
-				}
-				time.Sleep(time.Second)
-				synctest.Wait()
-			}
-			synctest.Wait()
-		})
-	}
-}
-
-func TestExpiryBitesAtOnce(t *testing.T) { bothWays(t, testExpiryBitesAtOnce) }
-
-func testExpiryBitesAtOnce(t *testing.T, by way) {
-	synctest.Test(t, func(t *testing.T) {
-		d := by(t, nil, nil)
-		_, text := d.issue(t, auth.Credential{Expires: time.Now().Add(10 * time.Second)})
-		wantStatus(t, d.say(text), 200)
-		time.Sleep(10 * time.Second)
-		wantStatus(t, d.say(text), 401)
-	})
-}
-
-// A machine that slept wakes up with an old memory; it must not believe it.
-func TestRevocationBitesAfterSleep(t *testing.T) {
-	t.Parallel()
-	d := newDoor(t)
-	c, text := d.issue(t, auth.Credential{})
-	wantStatus(t, d.say(text), 200)
-	if err := d.dir.Revoke(t.Context(), c.ID); err != nil {
-		t.Fatal(err)
-	}
-	wantStatus(t, d.say(text), 200) // control: it is held
-	d.gate.Suspend(auth.Stale)
-	wantStatus(t, d.say(text), 401)
-}
-
 // Guessed ids take bounded memory and do not push out a credential that exists.
 func TestFlood(t *testing.T) {
 	t.Parallel()

@@ -13,7 +13,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -242,70 +241,6 @@ func TestADirectorysGateBelievesNoToken(t *testing.T) {
 			t.Errorf("revoked, with a word that says it is not: %d", w.Code)
 		}
 	}
-}
-
-// TestHowLongARevocationTakes adds up what revocation.go says.
-func TestHowLongARevocationTakes(t *testing.T) {
-	t.Parallel()
-	l := auth.Lives
-	if worst := l.Stale + l.WatchEvery + l.Lookup; worst > l.Bites {
-		t.Errorf("a stream, by the directory or by the standing: %v", worst)
-	}
-	if l.Vouch > l.Stale || l.Vouch+l.WatchEvery+l.Lookup > l.Bites {
-		t.Errorf("a stream that begins at the end of a word begins on what is staler than a standing: %v", l.Vouch)
-	}
-	if room := l.Vouch - l.AuthorizerStale - l.GatewayHolds; room < 3*time.Second {
-		t.Errorf("a word that a gateway has held for as long as it may has %v left to be used", room)
-	}
-	if l.Bites != time.Minute {
-		t.Errorf("what is promised is a minute, not %v", l.Bites)
-	}
-}
-
-// A revoked key, and a suspended project, are refused within the time, whatever the
-// gateway holds and whenever it asked; and until then nobody is who was not touched.
-func TestRevocationBitesBehindAGateway(t *testing.T) {
-	for _, holds := range []time.Duration{0, 30 * time.Second, time.Hour} { // the last is a mistake in the template
-		for _, when := range []time.Duration{0, 4 * time.Second, 9 * time.Second, 29 * time.Second, 44 * time.Second} {
-			synctest.Test(t, func(t *testing.T) {
-				d, gw := newBehind(t, nil, nil)
-				gw.holds = holds
-				c, text := d.issue(t, auth.Credential{})
-				_, other := d.issue(t, auth.Credential{})
-				wantStatus(t, d.say(text), 200)
-				time.Sleep(when)
-				wantStatus(t, d.say(text), 200)
-				synctest.Wait()
-				if err := d.dir.Revoke(t.Context(), c.ID); err != nil {
-					t.Fatal(err)
-				}
-				for began := time.Now(); d.say(text).Code != 401; time.Sleep(time.Second) {
-					if time.Since(began) > auth.Lives.Vouch {
-						t.Fatalf("held for %v, asked at %v: still good %v after it was revoked", holds, when, time.Since(began))
-					}
-					if holds < time.Minute {
-						wantStatus(t, d.say(other), 200)
-					}
-					synctest.Wait()
-				}
-				synctest.Wait()
-			})
-		}
-	}
-}
-
-// While nobody is revoked nobody is refused, however long a gateway may hold an answer.
-func TestAHeldAnswerOutlastsTheGateway(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		d, gw := newBehind(t, nil, nil)
-		gw.holds = auth.Lives.GatewayHolds
-		_, text := d.issue(t, auth.Credential{})
-		for range 300 {
-			wantStatus(t, d.say(text), 200)
-			time.Sleep(time.Second)
-			synctest.Wait()
-		}
-	})
 }
 
 func TestSuspendedBehindAnAuthorizer(t *testing.T) {

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -307,35 +306,5 @@ func TestAStandingForgets(t *testing.T) {
 		if k := gw.kept(t, "acme"); !slices.Equal(k.Revoked, []string{c.ID}) || len(k.Identity) != 1 || k.Identity[short.ID] != (time.Time{}) {
 			t.Errorf("%+v; %s goes on", k, long.ID)
 		}
-	})
-}
-
-// A Lambda is frozen between a question and its answer: the answer is as old as the
-// question.
-func TestAnAnswerIsAsOldAsItsQuestion(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var revoked, slow atomic.Bool
-		get := auth.HeldLookup(func() string {
-			said := map[bool]string{false: "good", true: "revoked"}[revoked.Load()]
-			if slow.CompareAndSwap(true, false) {
-				time.Sleep(time.Minute) // frozen
-			}
-			return said
-		})
-		look := func(want string) {
-			t.Helper()
-			if got, err := get(t.Context()); err != nil || got != want {
-				t.Errorf("%q, %v; want %q", got, err, want)
-			}
-		}
-		look("good")
-		time.Sleep(6 * time.Second)
-		slow.Store(true)
-		look("good") // and asks in the background
-		time.Sleep(time.Second)
-		revoked.Store(true)
-		time.Sleep(59 * time.Second) // the answer is there now
-		look("revoked")
-		synctest.Wait()
 	})
 }
