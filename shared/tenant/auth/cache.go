@@ -85,6 +85,15 @@ func (c *cache[V]) aged(ctx context.Context, id string) (V, time.Duration, error
 	return c.fetch(ctx, id)
 }
 
+// younger is get of an answer that is not as old as that, and asks if need be.
+func (c *cache[V]) younger(ctx context.Context, id string, than time.Duration) (V, error) {
+	v, age, err := c.aged(ctx, id)
+	if err == nil && age >= than {
+		v, _, err = c.fetch(ctx, id)
+	}
+	return v, err
+}
+
 // refresh renews an entry in the background. If the directory does not answer the
 // entry stays until it is stale, and then requests are refused.
 func (c *cache[V]) refresh(ctx context.Context, id string) {

@@ -57,8 +57,8 @@ type source interface {
 	// find returns the key that was shown, or that a widget token was given for; the
 	// zero principal if it is nobody's.
 	find(ctx context.Context, s shown) (principal, error)
-	// active refuses what belongs to a project or a person that was suspended, as far as
-	// is known without asking anybody whom a warm request does not wait for.
+	// active refuses what belongs to a project or a person that was suspended. It is for
+	// a request, of which the principal was found just now, and costs a warm one nothing.
 	active(ctx context.Context, p principal) error
 	// stands is active and more: the principal may have been found a while ago.
 	stands(ctx context.Context, p principal) error

@@ -117,12 +117,23 @@ func (b *behind) stands(ctx context.Context, p principal) error {
 	return nil
 }
 
+// newKeyAfter is how long a new identity key may be unknown to a process that holds its
+// project's standing; so often at most does an unknown one have it read.
+const newKeyAfter = 5 * time.Second
+
 // hasIdentityKey implements source.
 func (b *behind) hasIdentityKey(ctx context.Context, sc tenant.Scope, keyID string) (bool, error) {
-	st, err := b.standings.get(ctx, sc.Project().String())
+	project := sc.Project().String()
+	st, err := b.standings.get(ctx, project)
 	if err != nil {
 		return false, err
 	}
 	expires, ok := st.Identity[keyID]
+	if !ok {
+		if st, err = b.standings.younger(ctx, project, newKeyAfter); err != nil {
+			return false, err
+		}
+		expires, ok = st.Identity[keyID]
+	}
 	return ok && (expires.IsZero() || time.Now().Before(expires)), nil
 }

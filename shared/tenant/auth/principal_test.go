@@ -31,7 +31,8 @@ type gateway struct {
 	tenants    *table.Table
 	holds      time.Duration // of its cache; 0 = it has none
 
-	broken atomic.Bool // the tenants' table
+	broken atomic.Bool  // the tenants' table
+	reads  atomic.Int32 // of it, and writes
 	mu     sync.Mutex
 	held   map[string]answered
 }
@@ -47,6 +48,7 @@ func newBehind(t testing.TB, sites auth.Sites, w auth.Witness, routes ...auth.Ro
 	dir, files := newDirectory(t)
 	gw := &gateway{held: map[string]answered{}}
 	gw.tenants = tabletest.Observe(newTable(t, t.TempDir()), func(context.Context, string) error {
+		gw.reads.Add(1)
 		if gw.broken.Load() {
 			return errors.New("the table is away")
 		}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json"
+	"github.com/golang-jwt/jwt/v5"
 
 	"switchboard/shared/problem"
 	"switchboard/shared/table"
@@ -306,5 +307,44 @@ func TestAStandingForgets(t *testing.T) {
 		if k := gw.kept(t, "acme"); !slices.Equal(k.Revoked, []string{c.ID}) || len(k.Identity) != 1 || k.Identity[short.ID] != (time.Time{}) {
 			t.Errorf("%+v; %s goes on", k, long.ID)
 		}
+	})
+}
+
+// An identity key vouches for visitors soon after it was made, and not longer than it
+// holds; and whoever makes keys up does not have the table read each time.
+func TestANewIdentityKey(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		v := newVisited(t, make(chan ends, 1)) // whose standing is held
+		key, secret := v.issue(t, auth.Credential{Kind: auth.IdentityKey})
+		identified := func(kid string) int {
+			tok := jwt.NewWithClaims(jwt.SigningMethodHS256, jwt.MapClaims{"sub": "ada", "aud": "acme", "iat": time.Now().Unix(), "exp": time.Now().Add(time.Minute).Unix()})
+			tok.Header["kid"] = kid
+			text, err := tok.SignedString([]byte(secret))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return v.token(v.pk, home, `{"assistant":"website","identity":"`+text+`"}`).Code
+		}
+		time.Sleep(6 * time.Second)
+		if code := identified(key.ID); code != 200 {
+			t.Errorf("after 6 seconds: %d", code)
+		}
+		reads := v.gw.reads.Load()
+		for range 100 {
+			if code := identified("0000000000000000"); code != 401 {
+				t.Errorf("an unknown key: %d", code)
+			}
+		}
+		if n := v.gw.reads.Load() - reads; n > 1 {
+			t.Errorf("%d reads for keys that are made up", n)
+		}
+		if err := v.dir.Revoke(t.Context(), key.ID); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		if code := identified(key.ID); code != 401 {
+			t.Errorf("a minute after it was revoked: %d", code)
+		}
+		synctest.Wait()
 	})
 }
