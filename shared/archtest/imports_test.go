@@ -14,6 +14,7 @@ import (
 // The longest prefix counts.
 var ranks = map[string]int{
 	"shared/problem":       0,
+	"shared/cache":         1,
 	"shared/clock":         0,
 	"shared/strictjson":    1, // a leaf beside tenant
 	"shared/tenant":        1,

@@ -17,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
+	"switchboard/shared/cache"
 	"switchboard/shared/seal"
 	"switchboard/shared/seal/sealtest"
 	"switchboard/shared/table/dynamotable"
@@ -276,7 +277,7 @@ func TestRefreshHoldsNobodyUp(t *testing.T) {
 		return dynamotest.Fault{Wait: release}
 	})
 	before := server.Calls("GetItem")
-	d.gate.Suspend(auth.Fresh)
+	d.gate.Suspend(cache.Fresh)
 	for range 100 {
 		wantStatus(t, d.say(text), 200)
 	}
@@ -312,7 +313,7 @@ func TestARefreshThatPanics(t *testing.T) {
 		_, text := d.issue(t, auth.Credential{})
 		wantStatus(t, d.say(text), 200)
 		broken.Store(true)
-		time.Sleep(auth.Fresh)
+		time.Sleep(cache.Fresh)
 		wantStatus(t, d.say(text), 200)
 		synctest.Wait()
 		broken.Store(false)
@@ -320,7 +321,7 @@ func TestARefreshThatPanics(t *testing.T) {
 		wantStatus(t, d.say(text), 200) // and it is looked up again
 		synctest.Wait()
 		broken.Store(true)
-		time.Sleep(auth.Stale - time.Second)
+		time.Sleep(cache.Stale - time.Second)
 		wantStatus(t, d.say(text), 200)
 		synctest.Wait()
 	})

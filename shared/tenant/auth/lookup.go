@@ -4,14 +4,15 @@ import (
 	"context"
 	"time"
 
+	"switchboard/shared/cache"
 	"switchboard/shared/tenant"
 )
 
 // lookups is the source of a gate that reads the directory.
 type lookups struct {
 	hash     hasher
-	keys     *cache[Credential]
-	projects *cache[Project]
+	keys     *cache.Cache[struct{}, Credential]
+	projects *cache.Cache[struct{}, Project]
 }
 
 var _ source = (*lookups)(nil)
@@ -19,22 +20,24 @@ var _ source = (*lookups)(nil)
 func newLookups(dir *Directory, l life) *lookups {
 	return &lookups{
 		hash: dir.hash,
-		keys: newCache("credential", l, func(ctx context.Context, id string) (Credential, bool, error) {
-			c, err := dir.read(ctx, id)
-			return c, c.ID != "", err
-		}),
+		keys: cache.New(cache.Config[struct{}, Credential]{What: "credential", Most: maxHeld, MostAbsent: maxUnknown, Fresh: l.fresh, Stale: l.stale,
+			Read: func(ctx context.Context, _ struct{}, id string) (Credential, bool, error) {
+				c, err := dir.read(ctx, id)
+				return c, c.ID != "", err
+			}}),
 		// A project without a record is an active one: its absence is held, and looked
 		// up again, like a record.
-		projects: newCache("project", l, func(ctx context.Context, id string) (Project, bool, error) {
-			p, err := dir.project(ctx, id)
-			return p, true, err
-		}),
+		projects: cache.New(cache.Config[struct{}, Project]{What: "project", Most: maxHeld, Fresh: l.fresh, Stale: l.stale,
+			Read: func(ctx context.Context, _ struct{}, id string) (Project, bool, error) {
+				p, err := dir.project(ctx, id)
+				return p, true, err
+			}}),
 	}
 }
 
 // find implements source.
 func (l *lookups) find(ctx context.Context, s shown) (principal, error) {
-	c, age, err := l.keys.aged(ctx, s.keyID)
+	c, age, err := l.keys.Aged(ctx, struct{}{}, s.keyID)
 	if err != nil {
 		return principal{}, err
 	}
@@ -52,7 +55,7 @@ func (l *lookups) active(ctx context.Context, p principal) error {
 
 // activeFor is active, and how old what it says may be.
 func (l *lookups) activeFor(ctx context.Context, p principal) (time.Duration, error) {
-	pr, age, err := l.projects.aged(ctx, p.Project)
+	pr, age, err := l.projects.Aged(ctx, struct{}{}, p.Project)
 	if err != nil {
 		return 0, err
 	}
@@ -65,7 +68,7 @@ func (l *lookups) activeFor(ctx context.Context, p principal) (time.Duration, er
 // stands implements source. A directory that does not answer says nothing against the
 // principal until what is held is stale.
 func (l *lookups) stands(ctx context.Context, p principal) error {
-	c, err := l.keys.get(ctx, p.ID)
+	c, err := l.keys.Get(ctx, struct{}{}, p.ID)
 	if err != nil {
 		return err
 	}
@@ -80,7 +83,7 @@ func (l *lookups) stands(ctx context.Context, p principal) error {
 
 // hasIdentityKey implements source.
 func (l *lookups) hasIdentityKey(ctx context.Context, sc tenant.Scope, keyID string) (bool, error) {
-	c, err := l.keys.get(ctx, keyID)
+	c, err := l.keys.Get(ctx, struct{}{}, keyID)
 	if err != nil {
 		return false, err
 	}

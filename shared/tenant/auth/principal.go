@@ -9,6 +9,7 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 
+	"switchboard/shared/cache"
 	"switchboard/shared/problem"
 	"switchboard/shared/table"
 	"switchboard/shared/tenant"
@@ -49,7 +50,7 @@ func digest(text string) string {
 // each request, and the standings of projects for what takes longer.
 type behind struct {
 	vouching  signer
-	standings *cache[standing]
+	standings *cache.Cache[tenant.ID, standing]
 }
 
 var _ source = (*behind)(nil)
@@ -103,7 +104,11 @@ func (b *behind) stands(ctx context.Context, p principal) error {
 	if p.kind() == OperatorKey {
 		return nil
 	}
-	st, err := b.standings.get(ctx, p.Project)
+	id, err := tenant.ParseID(p.Project)
+	if err != nil {
+		return unauthenticated()
+	}
+	st, err := b.standings.Get(ctx, id, p.Project)
 	switch {
 	case err != nil && holds:
 		return b.active(ctx, p)
@@ -123,14 +128,14 @@ const newKeyAfter = 5 * time.Second
 
 // hasIdentityKey implements source.
 func (b *behind) hasIdentityKey(ctx context.Context, sc tenant.Scope, keyID string) (bool, error) {
-	project := sc.Project().String()
-	st, err := b.standings.get(ctx, project)
+	id := sc.Project()
+	st, err := b.standings.Get(ctx, id, id.String())
 	if err != nil {
 		return false, err
 	}
 	expires, ok := st.Identity[keyID]
 	if !ok {
-		if st, err = b.standings.younger(ctx, project, newKeyAfter); err != nil {
+		if st, err = b.standings.Younger(ctx, id, id.String(), newKeyAfter); err != nil {
 			return false, err
 		}
 		expires, ok = st.Identity[keyID]

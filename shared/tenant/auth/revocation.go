@@ -1,12 +1,16 @@
 package auth
 
-import "time"
+import (
+	"time"
+
+	"switchboard/shared/cache"
+)
 
 // A revocation or a suspension is done when the directory's method has returned nil. By
 // then the directory says so, and the project's standing where there is one. Within
 // [bites] it is so everywhere. What follows adds up how; a test adds up the same.
 //
-// A gate over the directory holds what it read for stale: requests are refused after
+// A gate over the directory holds what it read for cache.Stale: requests are refused after
 // 50 s at the latest. A stream is looked at every 5 s, and a look that finds nothing held
 // waits at most 3 s for the answer: 50 + 5 + 3 = 58 s.
 //
@@ -35,7 +39,17 @@ const (
 	gatewayHolds = 30 * time.Second
 )
 
+// life is how long a cache uses what it has read, as its Config says.
+type life struct{ fresh, stale time.Duration }
+
 var (
-	heldByGate       = life{fresh: 25 * time.Second, stale: 50 * time.Second}
+	heldByGate       = life{fresh: cache.Fresh, stale: cache.Stale}
 	heldByAuthorizer = life{fresh: 5 * time.Second, stale: 10 * time.Second}
+)
+
+// maxHeld bounds the records held in memory, and maxUnknown the ids held that belong
+// to none.
+const (
+	maxHeld    = 20_000
+	maxUnknown = 4_000
 )

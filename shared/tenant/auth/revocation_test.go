@@ -1,11 +1,11 @@
 package auth_test
 
 import (
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"switchboard/shared/cache"
 	"switchboard/shared/tenant/auth"
 )
 
@@ -121,36 +121,6 @@ func TestRevocationBitesAfterSleep(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantStatus(t, d.say(text), 200) // control: it is held
-	d.gate.Suspend(auth.Stale)
+	d.gate.Suspend(cache.Stale)
 	wantStatus(t, d.say(text), 401)
-}
-
-// A Lambda is frozen between a question and its answer: the answer is as old as the
-// question.
-func TestAnAnswerIsAsOldAsItsQuestion(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var revoked, slow atomic.Bool
-		get := auth.HeldLookup(func() string {
-			said := map[bool]string{false: "good", true: "revoked"}[revoked.Load()]
-			if slow.CompareAndSwap(true, false) {
-				time.Sleep(time.Minute) // frozen
-			}
-			return said
-		})
-		look := func(want string) {
-			t.Helper()
-			if got, err := get(t.Context()); err != nil || got != want {
-				t.Errorf("%q, %v; want %q", got, err, want)
-			}
-		}
-		look("good")
-		time.Sleep(6 * time.Second)
-		slow.Store(true)
-		look("good") // and asks in the background
-		time.Sleep(time.Second)
-		revoked.Store(true)
-		time.Sleep(59 * time.Second) // the answer is there now
-		look("revoked")
-		synctest.Wait()
-	})
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"switchboard/shared/cache"
 	"switchboard/shared/problem"
 	"switchboard/shared/table"
 	"switchboard/shared/tenant"
@@ -133,22 +134,20 @@ func (d *Directory) standing(ctx context.Context, id tenant.ID) (standing, error
 }
 
 // newStandings holds the standings of projects, each read with the project's own Scope.
-func newStandings(tenants *table.Table) *cache[standing] {
-	return newCache("standing", heldByGate, func(ctx context.Context, name string) (s standing, found bool, err error) {
-		id, err := tenant.ParseID(name)
-		if err != nil {
-			return s, false, err
-		}
-		it, err := tenants.Get(ctx, ForWork(id, "standing"), standingKey())
-		if err != nil || it.Version == 0 {
-			return s, true, err // a project of which nothing was ever told is in good standing
-		}
-		if err := json.Unmarshal(it.Body, &s); err != nil {
-			return s, false, problem.Wrap(problem.Internal, "auth.newStandings", err)
-		}
-		if s.Project != name {
-			return s, false, problem.New(problem.Internal, "auth.newStandings", "a standing is stored under another's project")
-		}
-		return s, true, nil
-	})
+// A project of which nothing was ever told is in good standing.
+func newStandings(tenants *table.Table) *cache.Cache[tenant.ID, standing] {
+	return cache.New(cache.Config[tenant.ID, standing]{What: "standing", Most: maxHeld, Fresh: heldByGate.fresh, Stale: heldByGate.stale,
+		Read: func(ctx context.Context, id tenant.ID, name string) (s standing, found bool, err error) {
+			it, err := tenants.Get(ctx, ForWork(id, "standing"), standingKey())
+			if err != nil || it.Version == 0 {
+				return s, true, err
+			}
+			if err := json.Unmarshal(it.Body, &s); err != nil {
+				return s, false, problem.Wrap(problem.Internal, "auth.newStandings", err)
+			}
+			if s.Project != name || name != id.String() {
+				return s, false, problem.New(problem.Internal, "auth.newStandings", "a standing is stored under another's project")
+			}
+			return s, true, nil
+		}})
 }
