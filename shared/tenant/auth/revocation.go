@@ -11,8 +11,9 @@ import (
 // [bites] it is so everywhere. What follows adds up how; a test adds up the same.
 //
 // A gate over the directory holds what it read for cache.Stale: requests are refused after
-// 50 s at the latest. A stream is looked at every 5 s, and a look that finds nothing held
-// waits at most 3 s for the answer: 50 + 5 + 3 = 58 s.
+// 50 s at the latest. A stream is looked at 3 s after the last look, and a look that
+// finds nothing held waits at most 3 s for the key and 3 s for the project: 50 + 3 + 6 =
+// 59 s.
 //
 // Behind an authorizer, a request: the authorizer's record is at most 10 s old, the
 // gateway may hold the authorizer's answer for 30 s (template.yaml has it hold nothing),
@@ -22,8 +23,8 @@ import (
 // token's opening: a function that starts.
 //
 // Behind an authorizer, a stream: it began at 45 s at the latest, on what was known
-// then. The standing that is held is stale at 50 s, the next look is 5 s later, and waits
-// at most 3 s: 58 s. An operator's key has no project whose standing would tell of it:
+// then. The standing that is held is stale at 50 s, the next look is 3 s later, and waits
+// at most 3 s: 56 s. An operator's key has no project whose standing would tell of it:
 // its streams end with the token, at the look after 45 s.
 //
 // All ages are counted from before the question, so a Lambda that was frozen between a

@@ -9,7 +9,7 @@ import (
 
 // watchEvery is how often an open stream's credential is looked at. Most looks cost
 // nothing; see revocation.go for how they add up.
-const watchEvery = 5 * time.Second
+const watchEvery = 3 * time.Second
 
 // watch returns a context that ends, with the reason as its cause, when the principal
 // may not go on. stop ends the watch.
