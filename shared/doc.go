@@ -40,6 +40,16 @@
 // is refused by AWS. app/aws/internal/vend has the sessions, and app/aws/iamtest
 // evaluates their policies, read out of template.yaml, where there is no AWS.
 //
+// # Who asks, on AWS
+//
+// Credentials are looked up by functions/authorizer, which the gateway asks first: it
+// and the operator's function are all that can read the directory. Its word, a signed
+// token for that one credential, comes to chat in the event, beside the request, and
+// [tenant/auth.NewGateBehind] opens it; from there on the way in is the same. What takes
+// longer than the word holds, an open stream, is watched by the project's standing: a
+// record in the company's own table that the directory's writer keeps.
+// tenant/auth/revocation.go adds up how long a revocation takes.
+//
 // # When its process dies
 //
 // The reservation is left, and says by when its process has ended. In one process
@@ -63,6 +73,7 @@
 //	admin                 the operator's API
 //	chat                  the turn
 //	app, app/local, app/aws, app/providers   which routes and which drivers
+//	app/aws/authorizer    whose credential a request carries, for the gateway
 //	app/aws/rollup        what follows from turns, behind the table's stream
 //	host                  how HTTP, and on Lambda the stream, gets in
 //	web                   pages

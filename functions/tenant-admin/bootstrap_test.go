@@ -87,7 +87,7 @@ func (r *rig) do(t *testing.T, name string, replace ...string) apptest.Answer {
 
 // TestBootstrap runs the function as it is deployed, behind the template's policies. It
 // does all that the operator's API does, in the company's own session, whose policy
-// lets it at the company's definition and audit log alone.
+// lets it at the company's definition, audit log and standing alone.
 func TestBootstrap(t *testing.T) {
 	t.Parallel()
 	r := start(t)

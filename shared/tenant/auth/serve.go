@@ -22,21 +22,36 @@ const MaxRequestBody = 256 << 10
 // what their gateway said and drop what a client sent.
 const requestIDHeader = "X-Request-Id"
 
+// Door serves routes behind a gate; see [Handler].
+type Door struct {
+	serve func(http.ResponseWriter, *http.Request, PrincipalToken)
+}
+
+// ServeHTTP serves a request of which no authorizer said anything.
+func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) { d.serve(w, r, "") }
+
+// ServePrincipal serves a request with what the gateway's authorizer said of it. The
+// token is a parameter of its own, so that nothing a client sends can be taken for it;
+// a gate that reads the directory does not look at it.
+func (d *Door) ServePrincipal(w http.ResponseWriter, r *http.Request, vouched PrincipalToken) {
+	d.serve(w, r, vouched)
+}
+
 // Handler serves the routes behind the gate. Everything it does not serve is a
 // 404 problem, a wrong method a 405.
-func Handler(g *Gate, routes []Route) http.Handler {
+func Handler(g *Gate, routes []Route) *Door {
 	mux := http.NewServeMux()
 	fromPages := make(map[string]bool) // patterns that a browser on another site may ask
 	for _, rt := range routes {
 		mux.Handle(rt.Pattern, rt.handler(g))
 		fromPages[rt.Pattern] = rt.Allow.kind(Publishable) || rt.Allow.kind(VisitorToken)
 	}
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return &Door{func(w http.ResponseWriter, r *http.Request, vouched PrincipalToken) {
 		if !visible(r.Header.Get(requestIDHeader), 128) {
 			r.Header.Set(requestIDHeader, newRequestID())
 		}
 		w.Header().Set(requestIDHeader, r.Header.Get(requestIDHeader))
-		t := &tracked{ResponseWriter: w}
+		t := &tracked{ResponseWriter: w, vouched: vouched}
 		if !clean(r.URL.EscapedPath()) { // the mux would redirect: one path, one spelling
 			notServed(t, r, http.NotFoundHandler())
 			return
@@ -52,7 +67,7 @@ func Handler(g *Gate, routes []Route) http.Handler {
 			return
 		}
 		mux.ServeHTTP(t, r)
-	})
+	}}
 }
 
 // clean reports whether the path has no empty, "." or ".." segment.
@@ -149,10 +164,20 @@ func (rt Route) log(r *http.Request, started time.Time, p *problem.Error) {
 const writeTimeout = 30 * time.Second
 
 // tracked knows whether an answer has begun, and gives each write its deadline, so
-// that a client that does not read holds nothing for long.
+// that a client that does not read holds nothing for long. It brings what the
+// authorizer said to the gate.
 type tracked struct {
 	http.ResponseWriter
-	begun bool
+	begun   bool
+	vouched PrincipalToken
+}
+
+// vouchedFor is what the gateway's authorizer said of the request that w answers.
+func vouchedFor(w http.ResponseWriter) PrincipalToken {
+	if t, ok := w.(*tracked); ok {
+		return t.vouched
+	}
+	return ""
 }
 
 func (t *tracked) begin() {
