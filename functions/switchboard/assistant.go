@@ -158,6 +158,9 @@ func readAssistant(stdin io.Reader, file, id string) (map[string]jsontext.Value,
 		return nil, fmt.Errorf("--file: %w", err)
 	}
 	path, text := company.AssistantFile(id), plain(string(data))
+	if company.CheckName(path) != nil {
+		return nil, fmt.Errorf("%q is no assistant's id; expected 2 to 40 of a-z 0-9 -, starting with a letter, with no double hyphen", id)
+	}
 	if err := company.Check(path, text); err != nil {
 		return nil, mistakesIn(err, func(string) string { return file })
 	}

@@ -165,7 +165,7 @@ func (c *client) askOnce(ctx context.Context, method, path string, body any) (js
 	}
 	answer := jsontext.Value(bytes.TrimSpace(text))
 	if !answer.IsValid() {
-		return nil, fmt.Errorf("%s does not answer as Switchboard does", c.base)
+		return nil, c.strange()
 	}
 	return answer, nil
 }
@@ -187,7 +187,7 @@ func (c *client) all(ctx context.Context, path string) (jsontext.Value, error) {
 		}
 		var p page
 		if err := json.Unmarshal(answer, &p); err != nil {
-			return nil, fmt.Errorf("%s does not answer as Switchboard does: %w", c.base, err)
+			return nil, c.strange()
 		}
 		whole.Data = append(whole.Data, p.Data...)
 		if p.Next == nil || *p.Next == "" {
@@ -197,26 +197,34 @@ func (c *client) all(ctx context.Context, path string) (jsontext.Value, error) {
 	}
 }
 
-// away says that nothing listens at the URL.
-type away struct{ base string }
+// noServer says why nothing at the URL answered as a server does.
+type noServer struct{ message string }
 
-func (a *away) Error() string {
-	return fmt.Sprintf("nothing listens at %s: start a server with `switchboard serve`, or say where it is with --url or SWITCHBOARD_URL", a.base)
+func (e *noServer) Error() string { return e.message }
+
+func nobody(format string, args ...any) error { return &noServer{fmt.Sprintf(format, args...)} }
+
+// away says that nothing listens at the URL.
+func away(base string) error {
+	return nobody("nothing listens at %s: start a server with `switchboard serve`, or say where it is with --url or SWITCHBOARD_URL", base)
 }
 
 // unreachable is what kept a request from being answered, as a sentence.
 func (c *client) unreachable(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
-		return errors.New("interrupted")
+		return nobody("interrupted")
 	}
 	if errors.Is(err, syscall.ECONNREFUSED) {
-		return &away{c.base}
+		return away(c.base)
 	}
 	if u, ok := errors.AsType[*url.Error](err); ok { // it says the URL again
 		err = u.Err
 	}
-	return fmt.Errorf("%s does not answer: %w", c.base, err)
+	return nobody("%s does not answer: %v", c.base, err)
 }
+
+// strange is an answer that no server of ours gives.
+func (c *client) strange() error { return nobody("%s does not answer as Switchboard does", c.base) }
 
 // refusal is an answer that says no.
 type refusal struct {
@@ -252,9 +260,9 @@ func (c *client) refused(res *http.Response, text []byte) error {
 	r := &refusal{}
 	if res.Header.Get("Content-Type") != "application/problem+json" || json.Unmarshal(text, r) != nil || r.Detail == "" {
 		if to := res.Header.Get("Location"); to != "" {
-			return fmt.Errorf("%s sends its clients to %s; if that is the server, say so with --url", c.base, printable(to))
+			return nobody("%s sends its clients to %s; if that is the server, say so with --url", c.base, printable(to))
 		}
-		return fmt.Errorf("%s answers %d, and not as Switchboard does", c.base, res.StatusCode)
+		return nobody("%s answers %d, and not as Switchboard does", c.base, res.StatusCode)
 	}
 	r.Status, r.who, r.Detail = res.StatusCode, c.from, printableLines(r.Detail)
 	if s, err := strconv.Atoi(res.Header.Get("Retry-After")); err == nil && s > 0 {

@@ -45,7 +45,7 @@ func (o *operator) with(ctx context.Context, offline bool, do func(keyring) (jso
 	case err != nil:
 		return nil, err
 	case here && refused(ctx, base):
-		return o.withDirectory(&away{base}, do)
+		return o.withDirectory(away(base), do)
 	}
 	c, err := o.client()
 	if err != nil {

@@ -23,14 +23,14 @@ type surroundings struct {
 // process is what main has.
 func process() surroundings { return surroundings{os.Getenv, isTerminal, wait} }
 
-// isTerminal takes /dev/null for one, which answers no question with yes.
 func isTerminal(r io.Reader) bool {
 	f, ok := r.(*os.File)
 	if !ok {
 		return false
 	}
 	info, err := f.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
+	nobody, nerr := os.Stat(os.DevNull)
+	return err == nil && info.Mode()&os.ModeCharDevice != 0 && !(nerr == nil && os.SameFile(info, nobody))
 }
 
 func wait(ctx context.Context, d time.Duration) error {

@@ -16,6 +16,9 @@ import (
 func table(w io.Writer, rows [][]string) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, row := range rows {
+		for len(row) > 0 && row[len(row)-1] == "" { // or it would be padded
+			row = row[:len(row)-1]
+		}
 		for i, cell := range row {
 			if i > 0 {
 				fmt.Fprint(t, "\t")

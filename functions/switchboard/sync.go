@@ -2,10 +2,10 @@ package main
 
 import (
 	"bufio"
-	"context"
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"path"
 	"path/filepath"
@@ -62,7 +62,7 @@ func (r *syncing) run(cmd *cobra.Command, args []string) error {
 	var all []*visit
 	for _, f := range folders {
 		v := &visit{client: c, folder: f, force: r.force}
-		if v.err = v.plan(ctx); v.err != nil && stops(ctx, v.err) {
+		if v.err = v.plan(ctx); v.err != nil && stops(v.err) {
 			return v.err // the next ones would say the same
 		}
 		all = append(all, v)
@@ -84,10 +84,10 @@ func (r *syncing) run(cmd *cobra.Command, args []string) error {
 }
 
 // stops reports whether an error is none of one company's alone.
-func stops(ctx context.Context, err error) bool {
-	_, gone := errors.AsType[*away](err)
+func stops(err error) bool {
+	_, none := errors.AsType[*noServer](err)
 	r, ok := errors.AsType[*refusal](err)
-	return gone || ctx.Err() != nil || ok && (r.Status == 401 || r.Status == 403)
+	return none || ok && (r.Status == http.StatusUnauthorized || r.Status == http.StatusForbidden)
 }
 
 // load reads the folders that were named, or all. A mistake in any is an error.
@@ -178,7 +178,7 @@ func (r *syncing) report(w io.Writer, all []*visit) error {
 		if v.err != nil {
 			failed++
 		}
-		if !r.asJSON && (!r.dry || v.err != nil) {
+		if !r.asJSON && (v.err != nil || !r.dry && o.State != "unchanged") {
 			fmt.Fprintln(w, o.line())
 		}
 	}

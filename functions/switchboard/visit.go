@@ -125,7 +125,10 @@ func (v *visit) put(ctx context.Context, body files) (a admin.SyncAnswer, err er
 	if err != nil {
 		return a, err
 	}
-	return a, json.Unmarshal(answer, &a)
+	if json.Unmarshal(answer, &a) != nil {
+		return a, v.client.strange()
+	}
+	return a, nil
 }
 
 // pack returns the body with as many of the texts at paths as a request takes, from the
