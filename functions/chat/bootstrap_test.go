@@ -114,7 +114,7 @@ func newRig(t *testing.T, bootstrap string, script func(modeltest.Call) modeltes
 			t.Fatal(err)
 		}
 	}
-	r.directory = awstest.Bring(t, client, r.keys.Sealer(t, client), data, directory, master, shipped...)
+	r.directory = awstest.Bring(t, client, r.keys.Sealer(t, client), data, directory, master, project, other, "outside-client-a", "personal-example")
 	r.aws = awstest.Deploy(t, "../../template.yaml", store, map[string]string{"DataTable": data, "DirectoryTable": directory, "KeysTable": r.keys.Table})
 	r.env = append(append(r.keys.Env(), r.aws.Env("ChatRole")...),
 		"SWITCHBOARD_TABLE="+data, "SWITCHBOARD_DIRECTORY_TABLE="+directory, "SWITCHBOARD_MASTER_KEY="+master,

@@ -249,6 +249,7 @@ var (
 	minted  = regexp.MustCompile(`\b[0-7][0-9A-HJKMNP-TV-Z]{25}\b`)
 	moment  = regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z`)
 	created = regexp.MustCompile(`"created":\d{9,}`)
+	actor   = regexp.MustCompile(`"changed_by":"[0-9a-hjkmnp-tv-z]{16}"`)
 	token   = regexp.MustCompile(`"token":"[^"]+"`)
 	issued  = regexp.MustCompile(`"(id|key)":"(sk_)?[0-9a-hjkmnp-tv-z]{16}(_[^"]*)?"`)
 	visitor = regexp.MustCompile(`"visitor_id":"v_[^"]+"`)
@@ -266,6 +267,7 @@ func blank(s string) string {
 		return names[id]
 	})
 	s = moment.ReplaceAllString(s, "<time>")
+	s = actor.ReplaceAllString(s, `"changed_by":"<operator>"`)
 	s = issued.ReplaceAllString(s, `"$1":"<issued>"`)
 	s = token.ReplaceAllString(s, `"token":"<token>"`)
 	s = visitor.ReplaceAllString(s, `"visitor_id":"<visitor>"`)
