@@ -31,9 +31,9 @@ opened instead. Operator keys are made there alone, while the server is stopped.
 
 // keyring is where keys are: a server's, or a directory's of one that is stopped.
 type keyring interface {
-	list(ctx context.Context, project string) (jsontext.Value, error)
+	list(ctx context.Context, id tenant.ID) (jsontext.Value, error)
 	create(ctx context.Context, w wanted) (jsontext.Value, error)
-	revoke(ctx context.Context, project, id string) (jsontext.Value, error)
+	revoke(ctx context.Context, id tenant.ID, key string) (jsontext.Value, error) // the zero id: of whomever
 }
 
 // with opens the keyring: offline says that only the directory will do.
@@ -74,8 +74,9 @@ func refused(ctx context.Context, base string) bool {
 
 // wanted is what the flags of key create say.
 type wanted struct {
-	project, name, kind, role string
-	life                      time.Duration
+	project          tenant.ID
+	name, kind, role string
+	life             time.Duration
 }
 
 // kindOf is the kind of key by the name of --kind.
@@ -95,14 +96,14 @@ func kindOf(name string) (auth.Kind, error) {
 
 // credential is what is to be issued.
 func (w wanted) credential(now time.Time) (c auth.Credential, err error) {
-	c.Name, c.Project = w.name, w.project
+	c.Name, c.Project = w.name, w.project.String()
 	if c.Kind, err = kindOf(w.kind); err != nil {
 		return c, err
 	}
 	switch operator := c.Kind == auth.OperatorKey; {
-	case operator && w.project != "":
+	case operator && !w.project.IsZero():
 		return c, errors.New("an operator key belongs to no project")
-	case !operator && w.project == "":
+	case !operator && w.project.IsZero():
 		return c, errors.New("name the project that the key is for")
 	case w.role != "" && c.Kind != auth.SecretKey:
 		return c, errors.New("--role is for secret keys")
@@ -138,8 +139,9 @@ Rotation: create a second key, put it to use, revoke the first. Both hold meanwh
 		Args:    cobra.MaximumNArgs(1),
 	}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if len(args) > 0 {
-			w.project = args[0]
+		var err error
+		if w.project, err = projectOf(args); err != nil {
+			return err
 		}
 		if _, err := w.credential(time.Now()); err != nil {
 			return err
@@ -161,7 +163,11 @@ func (o *operator) keyListCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "list PROJECT", Short: "List a company's keys, without their texts", Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			answer, err := o.with(cmd.Context(), false, func(k keyring) (jsontext.Value, error) { return k.list(cmd.Context(), args[0]) })
+			id, err := projectOf(args)
+			if err != nil {
+				return err
+			}
+			answer, err := o.with(cmd.Context(), false, func(k keyring) (jsontext.Value, error) { return k.list(cmd.Context(), id) })
 			if err != nil {
 				return err
 			}
@@ -169,6 +175,14 @@ func (o *operator) keyListCommand() *cobra.Command {
 			return o.print(cmd.OutOrStdout(), answer, listing(head, "There is none.", keyRow))
 		},
 	}
+}
+
+// projectOf is the project that the arguments begin with; zero where there are none.
+func projectOf(args []string) (id tenant.ID, err error) {
+	if len(args) > 0 {
+		id, err = tenant.ParseID(args[0])
+	}
+	return id, err
 }
 
 func keyRow(k admin.Key) []string {
@@ -189,16 +203,17 @@ is stopped.`,
 		Example: "  switchboard key revoke lenhart-electric 0123456789abcdef",
 		Args:    cobra.RangeArgs(1, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			project, id := "", args[len(args)-1]
-			if len(args) == 2 {
-				project = args[0]
+			key := args[len(args)-1]
+			id, err := projectOf(args[:len(args)-1])
+			if err != nil {
+				return err
 			}
-			answer, err := o.with(cmd.Context(), project == "", func(k keyring) (jsontext.Value, error) { return k.revoke(cmd.Context(), project, id) })
+			answer, err := o.with(cmd.Context(), id.IsZero(), func(k keyring) (jsontext.Value, error) { return k.revoke(cmd.Context(), id, key) })
 			if err != nil {
 				return err
 			}
 			return o.print(cmd.OutOrStdout(), answer, func(w io.Writer, _ jsontext.Value) error {
-				_, err := fmt.Fprintln(w, id, "is revoked.")
+				_, err := fmt.Fprintln(w, key, "is revoked.")
 				return err
 			})
 		},
@@ -208,8 +223,8 @@ is stopped.`,
 // served is the keyring of a running server.
 type served struct{ client *client }
 
-func (s served) list(ctx context.Context, project string) (jsontext.Value, error) {
-	return s.client.all(ctx, projectPath(project, "keys"))
+func (s served) list(ctx context.Context, id tenant.ID) (jsontext.Value, error) {
+	return s.client.all(ctx, projectPath(id.String(), "keys"))
 }
 
 func (s served) create(ctx context.Context, w wanted) (jsontext.Value, error) {
@@ -223,9 +238,9 @@ func (s served) create(ctx context.Context, w wanted) (jsontext.Value, error) {
 		Role    string    `json:"role"`
 		Expires time.Time `json:"expires_at,omitzero"`
 	}{w.kind, w.name, w.role, c.Expires}
-	return s.client.askOnce(ctx, "POST", projectPath(w.project, "keys"), body)
+	return s.client.askOnce(ctx, "POST", projectPath(w.project.String(), "keys"), body)
 }
 
-func (s served) revoke(ctx context.Context, project, id string) (jsontext.Value, error) {
-	return s.client.ask(ctx, "DELETE", projectPath(project, "keys", id), nil)
+func (s served) revoke(ctx context.Context, id tenant.ID, key string) (jsontext.Value, error) {
+	return s.client.ask(ctx, "DELETE", projectPath(id.String(), "keys", key), nil)
 }

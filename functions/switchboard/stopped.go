@@ -35,22 +35,17 @@ func (o *operator) withDirectory(why error, do func(keyring) (jsontext.Value, er
 	return answer, err
 }
 
-// project is one that the directory knows.
-func (s stopped) project(ctx context.Context, name string) (tenant.ID, error) {
-	id, err := tenant.ParseID(name)
-	if err != nil {
-		return id, err
-	}
+// knows refuses a project that there is not.
+func (s stopped) knows(ctx context.Context, id tenant.ID) error {
 	p, err := s.directory.Project(ctx, id)
 	if err == nil && !p.Exists() {
-		err = problem.New(problem.NotFound, "main.project", "There is no project %s.", id)
+		err = problem.New(problem.NotFound, "main.knows", "There is no project %s.", id)
 	}
-	return id, err
+	return err
 }
 
-func (s stopped) list(ctx context.Context, project string) (jsontext.Value, error) {
-	id, err := s.project(ctx, project)
-	if err != nil {
+func (s stopped) list(ctx context.Context, id tenant.ID) (jsontext.Value, error) {
+	if err := s.knows(ctx, id); err != nil {
 		return nil, err
 	}
 	whole := page{Data: []jsontext.Value{}}
@@ -77,8 +72,8 @@ func (s stopped) create(ctx context.Context, w wanted) (jsontext.Value, error) {
 	if err != nil {
 		return nil, err
 	}
-	if w.project != "" {
-		if _, err := s.project(ctx, w.project); err != nil {
+	if !w.project.IsZero() {
+		if err := s.knows(ctx, w.project); err != nil {
 			return nil, err
 		}
 	}
@@ -91,18 +86,17 @@ func (s stopped) create(ctx context.Context, w wanted) (jsontext.Value, error) {
 	return json.Marshal(k)
 }
 
-func (s stopped) revoke(ctx context.Context, project, id string) (jsontext.Value, error) {
-	if project == "" {
-		if err := s.directory.Revoke(ctx, id); err != nil {
+func (s stopped) revoke(ctx context.Context, id tenant.ID, key string) (jsontext.Value, error) {
+	if id.IsZero() {
+		if err := s.directory.Revoke(ctx, key); err != nil {
 			return nil, err
 		}
-		return json.Marshal(admin.Key{ID: id, Status: "revoked"})
+		return json.Marshal(admin.Key{ID: key, Status: "revoked"})
 	}
-	of, err := s.project(ctx, project)
-	if err != nil {
+	if err := s.knows(ctx, id); err != nil {
 		return nil, err
 	}
-	c, err := s.directory.RevokeOf(ctx, of, id)
+	c, err := s.directory.RevokeOf(ctx, id, key)
 	if err != nil {
 		return nil, err
 	}
