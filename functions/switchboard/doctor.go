@@ -125,17 +125,7 @@ func (d *doctor) company(ctx context.Context, c *client, p admin.Project) {
 			return
 		}
 	}
-	holds, last := 0, time.Time{} // the keys that hold, and when the last of them ends
-	for _, k := range keys.Data {
-		if k.Kind != "secret" || k.Status != "active" {
-			continue
-		}
-		if holds++; k.Expires == nil {
-			last = time.Now().AddDate(1, 0, 0)
-		} else if k.Expires.After(last) {
-			last = *k.Expires
-		}
-	}
+	holds, last := holding(keys.Data)
 	switch {
 	case len(assistants.Data) == 0:
 		d.note(name, "warn", "it has no assistant, so nobody answers")
@@ -146,6 +136,24 @@ func (d *doctor) company(ctx context.Context, c *client, p admin.Project) {
 	default:
 		d.note(name, "ok", "%s, %s", count(len(assistants.Data), "assistant", "assistants"), count(holds, "secret key", "secret keys"))
 	}
+}
+
+// holding counts the secret keys that hold, and says when the last of them ends.
+func holding(keys []admin.Key) (n int, last time.Time) {
+	never := time.Now().AddDate(1000, 0, 0)
+	for _, k := range keys {
+		if k.Kind != "secret" || k.Status != "active" {
+			continue
+		}
+		ends := never
+		if k.Expires != nil {
+			ends = *k.Expires
+		}
+		if n++; ends.After(last) {
+			last = ends
+		}
+	}
+	return n, last
 }
 
 // soon is how long before its end a company's last key is worth a word.
