@@ -8,14 +8,16 @@ import (
 )
 
 // command is the whole command line.
-func command() *cobra.Command {
+func command(s surroundings) *cobra.Command {
 	root := &cobra.Command{
 		Use:           "switchboard",
 		Short:         "One backend, many companies, each company's assistants on their own line",
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(serveCommand(), keyCommand(), versionCommand())
+	root.AddGroup(&cobra.Group{ID: operatorGroup, Title: "For the operator of a running server:"})
+	root.AddCommand(serveCommand(), versionCommand(),
+		s.syncCommand(), s.projectCommand(), s.assistantCommand(), s.keyCommand(), s.doctorCommand())
 	return root
 }
 
