@@ -136,8 +136,8 @@ func (c *client) askOnce(ctx context.Context, method, path string, body any) (js
 		if err != nil {
 			return nil, err
 		}
-		if len(text) > auth.MaxRequestBody {
-			return nil, fmt.Errorf("this takes a request of %d bytes; a server takes at most %d", len(text), auth.MaxRequestBody)
+		if len(text) > auth.MaxAdminBody {
+			return nil, fmt.Errorf("this takes a request of %d bytes; a server takes at most %d", len(text), auth.MaxAdminBody)
 		}
 		content = bytes.NewReader(text)
 	}

@@ -138,7 +138,7 @@ func pack(body files, texts company.Files, paths []string) (files, error) {
 	if err != nil {
 		return body, err
 	}
-	room := auth.MaxRequestBody - len(frame)
+	room := auth.MaxAdminBody - len(frame)
 	if room < 0 {
 		return body, fmt.Errorf("the folder's %d files are more than a request can name", len(body.Hashes))
 	}

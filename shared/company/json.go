@@ -53,6 +53,7 @@ func Merge(file, text string, patch jsontext.Value) (string, error) {
 
 // fieldsOf reads a file that was checked, or is not there.
 func fieldsOf(file, text string) (map[string]any, error) {
+	text = unmarked(text)
 	front, body, closed := text, "", true
 	_, isAssistant := AssistantOf(file)
 	if isAssistant {

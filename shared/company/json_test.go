@@ -20,6 +20,8 @@ func TestJSONOfAFile(t *testing.T) {
 		{company.Manifest, "name: Acme\norigins: [\"https://acme.example\"]\nbudget: {monthly_usd: 12.5, alerts: [50]}\n", `{"budget":{"alerts":[50],"monthly_usd":12.5},"name":"Acme","origins":["https://acme.example"]}`},
 		{bot, "You answer.\n", `{"instructions":"You answer."}`},
 		{bot, "---\nname: Bot\nmemory: {recall: true}\n---\n\nYou answer.\n\n---\nAnd more.\n", `{"instructions":"You answer.\n\n---\nAnd more.","memory":{"recall":true},"name":"Bot"}`},
+		{company.Manifest, "\ufeffname: Bom\r\n", `{"name":"Bom"}`},
+		{bot, "---\r\nname: Desk\r\n---\r\nYou answer.\r\nShortly.\r\n", `{"instructions":"You answer.\nShortly.","name":"Desk"}`},
 		{bot, "---\n---\nYou answer.", `{"instructions":"You answer."}`},
 	} {
 		got, err := company.JSON(c.file, c.text)

@@ -58,7 +58,7 @@ func Admin[In, Out any](pattern string, fn func(context.Context, Operator, *Requ
 		if p.kind() != OperatorKey {
 			return forbidden()
 		}
-		in, err := read[In](w, r)
+		in, err := read[In](w, r, MaxAdminBody)
 		if err != nil {
 			return err
 		}

@@ -18,6 +18,10 @@ import (
 // MaxRequestBody is the most a JSON body may have, in bytes.
 const MaxRequestBody = 256 << 10
 
+// MaxAdminBody is the same for the admin API, where a company's files come in. A gateway
+// before a Lambda takes 6 MB.
+const MaxAdminBody = 4 << 20
+
 // requestIDHeader carries the request's id out. Hosts set it on the way in from
 // what their gateway said and drop what a client sent.
 const requestIDHeader = "X-Request-Id"
@@ -198,16 +202,16 @@ func (t *tracked) Write(b []byte) (int, error) {
 // Unwrap lets http.ResponseController reach the host's writer.
 func (t *tracked) Unwrap() http.ResponseWriter { return t.ResponseWriter }
 
-// readBody reads a JSON body whole, within its limit.
-func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+// readBody reads a JSON body of at most most bytes whole.
+func readBody(w http.ResponseWriter, r *http.Request, most int64) ([]byte, error) {
 	const op = "auth.readBody"
 	if ct := r.Header.Values("Content-Type"); len(ct) > 0 {
 		if mt, _, err := mime.ParseMediaType(ct[0]); err != nil || mt != "application/json" || len(ct) > 1 {
 			return nil, problem.Bad(op, "Content-Type", "send the header Content-Type: application/json")
 		}
 	}
-	tooLarge := problem.Bad(op, "body", "the body is larger than %d bytes", MaxRequestBody)
-	if r.ContentLength > MaxRequestBody {
+	tooLarge := problem.Bad(op, "body", "the body is larger than %d bytes", most)
+	if r.ContentLength > most {
 		return nil, tooLarge
 	}
 	var body []byte
@@ -216,7 +220,7 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 		body = make([]byte, r.ContentLength)
 		_, err = io.ReadFull(r.Body, body)
 	} else {
-		body, err = io.ReadAll(http.MaxBytesReader(w, r.Body, MaxRequestBody))
+		body, err = io.ReadAll(http.MaxBytesReader(w, r.Body, most))
 	}
 	if _, over := errors.AsType[*http.MaxBytesError](err); over {
 		return nil, tooLarge

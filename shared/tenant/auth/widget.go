@@ -55,7 +55,7 @@ func WidgetToken() Route {
 		if p.visitor == nil {
 			mayRead(w.Header(), origin)
 		}
-		in, err := read[tokenRequest](w, r)
+		in, err := read[tokenRequest](w, r, MaxRequestBody)
 		if err != nil {
 			return err
 		}
