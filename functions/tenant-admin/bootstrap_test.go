@@ -30,8 +30,9 @@ const (
 // rig is the function, an operator's key, and the account it runs in.
 type rig struct {
 	*runtimetest.Function
-	aws *awstest.Deployed
-	key string
+	aws     *awstest.Deployed
+	gateway awstest.Gateway
+	key     string
 }
 
 func start(t *testing.T) *rig {
@@ -46,14 +47,14 @@ func start(t *testing.T) *rig {
 		}
 	}
 	keys := awstest.NewKeys(t, "keys")
-	r := &rig{aws: awstest.Deploy(t, "../../template.yaml", server, map[string]string{"DataTable": "data", "DirectoryTable": "directory", "KeysTable": "keys"})}
+	r := &rig{gateway: awstest.NewGateway(t), aws: awstest.Deploy(t, "../../template.yaml", server, map[string]string{"DataTable": "data", "DirectoryTable": "directory", "KeysTable": "keys"})}
 	directory := awstest.Bring(t, client, keys.Sealer(t, client), "data", "directory", master, project, "outside-client-a", "incharge-electric", "personal-example")
 	_, secret, err := directory.Issue(t.Context(), auth.Credential{Kind: auth.OperatorKey})
 	if err != nil {
 		t.Fatal(err)
 	}
 	r.key = secret.Reveal()
-	r.Function = runtimetest.Start(t, runtimetest.Build(t, "."), &runtimetest.Options{Timeout: 30 * time.Second, Env: append(append(keys.Env(), r.aws.Env("TenantAdminRole")...),
+	r.Function = runtimetest.Start(t, runtimetest.Build(t, "."), &runtimetest.Options{Timeout: 30 * time.Second, Env: append(append(append(keys.Env(), r.gateway.Env()...), r.aws.Env("TenantAdminRole")...),
 		"SWITCHBOARD_TABLE=data", "SWITCHBOARD_DIRECTORY_TABLE=directory", "SWITCHBOARD_MASTER_KEY="+master, "GOMEMLIMIT=100MiB")})
 	t.Cleanup(func() {
 		r.Signal(syscall.SIGKILL)
@@ -104,6 +105,12 @@ func TestBootstrap(t *testing.T) {
 	}
 	if a := r.do(t, "admin_key_revoke", "KEY_ID", created.Get("id")); created.Status != 200 || a.Status != 200 && a.Status != 404 {
 		t.Errorf("a key: %d %s, revoked: %d %s", created.Status, created.Body, a.Status, a.Body)
+	}
+	if plan := r.gateway.PlanOf("volt-garage"); plan != "test-pro" {
+		t.Errorf("a company that was made is metered by %q", plan)
+	}
+	if plan := r.gateway.PlanOf("_operators"); plan != "test-enterprise" {
+		t.Errorf("operators are metered by %q", plan)
 	}
 	for _, d := range r.aws.Denied() {
 		t.Errorf("the policies refused: %s", d)

@@ -30,6 +30,15 @@ type Service struct {
 	// Learn brings the search index in step with the company's articles. nil: the index
 	// sees to that by itself.
 	Learn func(ctx context.Context, sc tenant.Scope) error
+	// Plans meter a company's requests before they come here. nil: nobody does.
+	Plans Plans
+}
+
+// Plans are the usage plans of a gateway.
+type Plans interface {
+	// Ensure counts the project's requests against the plan of the tier from here on. Doing
+	// it twice is no error.
+	Ensure(ctx context.Context, project tenant.ID, tier string) error
 }
 
 const (
@@ -201,14 +210,25 @@ func (s *Service) create(ctx context.Context, o auth.Operator, in *auth.Request[
 	return s.show(ctx, sc)
 }
 
-// settle brings what follows from a company's files in step with them: what the platform
-// knows of it, which makes the project if there is none yet, and the search index.
+// settle brings what follows from a company's files in step with them: the plan that it
+// is metered by, what the platform knows of it, which makes the project if there is none
+// yet, and the search index. What fails is done by whoever does the same again, so the
+// plan comes before the record that says that it is as it should be.
 func (s *Service) settle(ctx context.Context, sc tenant.Scope, articles bool) error {
 	c, err := s.Catalog.Company(ctx, sc)
 	if err != nil {
 		return err
 	}
 	about := auth.About{Name: c.Name, Kind: string(c.Kind), Tier: string(c.Tier), Group: c.Group}
+	if s.Plans != nil {
+		known, err := s.Directory.Project(ctx, sc.Project())
+		if err == nil && (!known.Exists() || known.About.Tier != about.Tier) {
+			err = s.Plans.Ensure(ctx, sc.Project(), about.Tier)
+		}
+		if err != nil {
+			return err
+		}
+	}
 	if _, err := s.Directory.PutProject(ctx, sc.Project(), about); err != nil {
 		return err
 	}

@@ -15,6 +15,7 @@ import (
 	"switchboard/shared/admin"
 	"switchboard/shared/app"
 	"switchboard/shared/app/aws/internal/account"
+	"switchboard/shared/app/aws/internal/usageplan"
 	"switchboard/shared/app/providers"
 	"switchboard/shared/audit"
 	"switchboard/shared/chat"
@@ -72,7 +73,7 @@ func Open(context.Context) (*app.Parts, error) {
 }
 
 // OpenAdmin reads the environment of the operator's function: the tables, of which
-// SWITCHBOARD_DIRECTORY_TABLE is one more, and the keys of them.
+// SWITCHBOARD_DIRECTORY_TABLE is one more, the keys of them, and what [usageplan.Open] reads.
 func OpenAdmin(context.Context) (*app.Parts, error) {
 	o, err := open(account.TenantAdmin())
 	if err != nil {
@@ -84,7 +85,23 @@ func OpenAdmin(context.Context) (*app.Parts, error) {
 	}
 	directory = directory.WithStandings(o.data) // chat has no directory to read
 	gate := auth.NewGate(directory, o.sites(), audit.New(o.data))
-	return &app.Parts{Gate: gate, Admin: &admin.Service{Directory: directory, Catalog: o.companies}}, nil
+	metered, err := usageplan.Open(o.cfg, os.Getenv, o.master)
+	if err != nil {
+		return nil, err
+	}
+	return &app.Parts{Gate: gate, Admin: &admin.Service{Directory: directory, Catalog: o.companies, Plans: plans{metered}}}, nil
+}
+
+// plans sees to the operators' own plan, of which there is one a stack, with each
+// company's.
+type plans struct{ *usageplan.Plans }
+
+// Ensure implements [admin.Plans].
+func (p plans) Ensure(ctx context.Context, project tenant.ID, tier string) error {
+	if err := p.EnsureOperators(ctx); err != nil {
+		return err
+	}
+	return p.Plans.Ensure(ctx, project, tier)
 }
 
 // opened is what the functions have that serve tenants.
