@@ -23,6 +23,14 @@
 // derived and can be made again: the window by reading the conversation's last items,
 // the list by following the table's change feed.
 //
+// # Where a company comes from
+//
+// [company/catalog] keeps a company's files in its own part of the table, with every
+// version that they have had, and holds what it read of them in memory. The admin API
+// writes them ([admin]); a folder is brought by the same code, at a start of the one
+// process or by `switchboard sync`. What was changed on the server stays until the
+// folder's own file changes.
+//
 // # What is on disk
 //
 // Bodies of items, windows in Redis and stored credentials are sealed under a key of
@@ -69,7 +77,9 @@
 //	search                passages of one tenant     sqlitesearch  memsearch
 //	model                 language models            openai anthropic bedrock extract
 //	usage, audit          the price book; who touched what, in the tenant's own log
-//	company, knowledge    a company's folder; its articles as passages
+//	cache                 what was read a moment ago, for credentials and companies
+//	company, knowledge    what a company's files say; its articles as passages
+//	company/catalog       the files as they are stored, with their versions
 //	admin                 the operator's API
 //	chat                  the turn
 //	app, app/local, app/aws, app/providers   which routes and which drivers
