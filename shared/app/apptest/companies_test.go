@@ -5,7 +5,9 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -20,6 +22,7 @@ import (
 
 var (
 	manyCompanies = flag.Int("companies", 60, "how many companies, of ten assistants each, one process is to have")
+	openCompanies = flag.Int("open", 256, "how many companies' files are kept open")
 	manyTurns     = flag.Int("turns", 300, "how many turns are timed in each of the two worlds")
 )
 
@@ -27,7 +30,7 @@ var (
 // 1,000 of them and prints what a turn takes beside one of four. Here, where others use
 // the machine, only what can be counted is asserted.
 func TestManyCompanies(t *testing.T) {
-	s := apptest.Start(t, apptest.Options{})
+	s := apptest.Start(t, apptest.Options{Open: *openCompanies})
 	many := firm(*manyCompanies)
 	began := time.Now()
 	var g errgroup.Group
@@ -89,6 +92,7 @@ func TestManyCompanies(t *testing.T) {
 	m4, p4 := measure(keys[:4])
 	m, p := measure(keys)
 	t.Logf("a turn among 4 companies: median %v, p99 %v; among %d: %v, %v (p99 %.2f times)", m4, p4, len(keys), m, p, float64(p)/float64(p4))
+	t.Logf("peak memory %s, with at most %d companies' files open", peak(), *openCompanies)
 }
 
 func firm(n int) string { return fmt.Sprintf("firm-%d", n) }
@@ -122,4 +126,15 @@ func written(t *testing.T, s *apptest.Server) []int {
 		}
 	}
 	return out
+}
+
+// peak is the most memory that this process ever had, where there is /proc.
+func peak() string {
+	status, _ := os.ReadFile("/proc/self/status")
+	for line := range strings.Lines(string(status)) {
+		if rest, ok := strings.CutPrefix(line, "VmHWM:"); ok {
+			return strings.TrimSpace(rest)
+		}
+	}
+	return "unknown"
 }
