@@ -9,7 +9,7 @@ SMALL    := $(foreach sdk,openai/openai-go/v3 anthropics/anthropic-sdk-go aws/aw
 LAMBDA   := -trimpath -tags lambda.norpc -ldflags "-s -w" $(SMALL)
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test race vet fmt fuzz verify bench crash isolation mutants clean build-ChatFunction build-RollupFunction build-TenantAdminFunction
+.PHONY: help run build test race vet fmt fuzz verify bench crash isolation mutants scale clean build-AuthorizerFunction build-ChatFunction build-RollupFunction build-TenantAdminFunction
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-zA-Z_-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,10 +51,16 @@ isolation: ## Attack across tenants; prints a line for each class (ATTEMPTS=1000
 mutants: ## Break the product one defect at a time; the test that each defect names has to fail
 	$(GO) run ./shared/isolationtest/mutants
 
+scale: ## One process with COMPANIES (1000) companies of ten assistants each, beside one with four
+	$(GO) test -count=1 -v -run TestManyCompanies ./shared/app/apptest -companies $(or $(COMPANIES),1000) -turns $(or $(TURNS),3000) -open $(or $(OPEN),1000)
+
 clean: ## Remove what was built, fetched and stored here
 	rm -rf bin .aws-sam .peers .data
 
 # What `sam build` calls for the function of this name.
+build-AuthorizerFunction:
+	GOOS=linux GOARCH=arm64 $(GO) build $(LAMBDA) -o "$(ARTIFACTS_DIR)/bootstrap" ./functions/authorizer
+
 build-ChatFunction:
 	GOOS=linux GOARCH=arm64 $(GO) build $(LAMBDA) -o "$(ARTIFACTS_DIR)/bootstrap" ./functions/chat
 

@@ -23,6 +23,14 @@
 // derived and can be made again: the window by reading the conversation's last items,
 // the list by following the table's change feed.
 //
+// # Where a company comes from
+//
+// [company/catalog] keeps a company's files in its own part of the table, with every
+// version that they have had, and holds what it read of them in memory. The admin API
+// writes them ([admin]); a folder is brought by the same code, at a start of the one
+// process or by `switchboard sync`. What was changed on the server stays until the
+// folder's own file changes.
+//
 // # What is on disk
 //
 // Bodies of items, windows in Redis and stored credentials are sealed under a key of
@@ -39,6 +47,16 @@
 // policies allow keys of that project alone, by named actions: our own mistake in a key
 // is refused by AWS. app/aws/internal/vend has the sessions, and app/aws/iamtest
 // evaluates their policies, read out of template.yaml, where there is no AWS.
+//
+// # Who asks, on AWS
+//
+// Credentials are looked up by functions/authorizer, which the gateway asks first: it
+// and the operator's function are all that can read the directory. Its word, a signed
+// token for that one credential, comes to chat in the event, beside the request, and
+// [tenant/auth.NewGateBehind] opens it; from there on the way in is the same. What takes
+// longer than the word holds, an open stream, is watched by the project's standing: a
+// record in the company's own table that the directory's writer keeps.
+// tenant/auth/revocation.go adds up how long a revocation takes.
 //
 // # When its process dies
 //
@@ -59,10 +77,13 @@
 //	search                passages of one tenant     sqlitesearch  memsearch
 //	model                 language models            openai anthropic bedrock extract
 //	usage, audit          the price book; who touched what, in the tenant's own log
-//	company, knowledge    a company's folder; its articles as passages
+//	cache                 what was read a moment ago, for credentials and companies
+//	company, knowledge    what a company's files say; its articles as passages
+//	company/catalog       the files as they are stored, with their versions
 //	admin                 the operator's API
 //	chat                  the turn
 //	app, app/local, app/aws, app/providers   which routes and which drivers
+//	app/aws/authorizer    whose credential a request carries, for the gateway
 //	app/aws/rollup        what follows from turns, behind the table's stream
 //	host                  how HTTP, and on Lambda the stream, gets in
 //	web                   pages

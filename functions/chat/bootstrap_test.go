@@ -24,6 +24,8 @@ import (
 	"switchboard/shared/app/aws/awstest"
 	"switchboard/shared/host/lambdahost/runtimetest"
 	"switchboard/shared/model/modeltest"
+	"switchboard/shared/seal"
+	"switchboard/shared/table"
 	"switchboard/shared/table/dynamotable"
 	"switchboard/shared/table/dynamotable/dynamotest"
 	"switchboard/shared/tenant/auth"
@@ -48,6 +50,8 @@ func TestBootstrap(t *testing.T) {
 		"ATurnOfAKilledProcessIsTakenUp":             killed,
 		"AKeyThatIsAwayIsOneTenants":                 keysAway,
 		"EachCallIsOnItsTenantsCredentials":          vended,
+		"TheAuthorizersWordAlone":                    vouched,
+		"AnOpenStreamEndsByItsStanding":              untilRevoked,
 		"WithoutSessionsATenantIsA503":               unassumed,
 		"WithoutADataRoleItDoesNotStart":             roleless,
 		"ItStaysSmall":                               staysSmall,
@@ -81,8 +85,12 @@ type rig struct {
 	keys      *awstest.Keys
 	aws       *awstest.Deployed
 	env       []string
+	data      *table.Table // what the function has, opened beside it
 	directory *auth.Directory
-	secrets   []string // what must be in no log
+	// authorizer stands before the function, as the gateway's does. That it may read
+	// what it reads is for functions/authorizer to show.
+	authorizer *auth.Authorizer
+	secrets    []string // what must be in no log
 }
 
 // newRig starts the stores and a provider that answers by the script.
@@ -114,13 +122,32 @@ func newRig(t *testing.T, bootstrap string, script func(modeltest.Call) modeltes
 			t.Fatal(err)
 		}
 	}
-	r.directory = awstest.Bring(t, client, r.keys.Sealer(t, client), data, directory, master, shipped...)
+	sealer := r.keys.Sealer(t, client)
+	r.data = openTable(t, client, data, sealer)
+	r.directory = awstest.Bring(t, client, sealer, data, directory, master, project, other, "outside-client-a", "personal-example")
+	var err error
+	if r.authorizer, err = auth.NewAuthorizer(r.directory, []byte(master)); err != nil {
+		t.Fatal(err)
+	}
 	r.aws = awstest.Deploy(t, "../../template.yaml", store, map[string]string{"DataTable": data, "DirectoryTable": directory, "KeysTable": r.keys.Table})
 	r.env = append(append(r.keys.Env(), r.aws.Env("ChatRole")...),
-		"SWITCHBOARD_TABLE="+data, "SWITCHBOARD_DIRECTORY_TABLE="+directory, "SWITCHBOARD_MASTER_KEY="+master,
+		"SWITCHBOARD_TABLE="+data, "SWITCHBOARD_MASTER_KEY="+master,
 		"OPENAI_BASE_URL="+upstream.URL+"/v1", "SWITCHBOARD_MODEL=openai/scripted", "GOMEMLIMIT=100MiB",
 	)
 	return r
+}
+
+func openTable(t *testing.T, client *dynamodb.Client, name string, sealer *seal.Sealer) *table.Table {
+	t.Helper()
+	cursors, err := auth.Derive([]byte(master), "cursors")
+	if err != nil {
+		t.Fatal(err)
+	}
+	opened, err := dynamotable.Open(dynamotable.Config{Client: client, Table: name, CursorKey: cursors, Sealer: sealer})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return opened
 }
 
 // key issues a secret key of the project.
@@ -136,7 +163,10 @@ func (r *rig) key(t *testing.T, project string) string {
 }
 
 // function is a running bootstrap.
-type function struct{ *runtimetest.Function }
+type function struct {
+	*runtimetest.Function
+	rig *rig
+}
 
 // start runs the function. When the test ends it must have stayed small, its log
 // must be JSON alone, and nobody's secret or message may be in it.
@@ -170,7 +200,7 @@ func (r *rig) start(t *testing.T, timeout time.Duration, env ...string) function
 		t.Fatal(err)
 	}
 	t.Logf("ready after %v", took.Round(time.Millisecond))
-	return function{f}
+	return function{f, r}
 }
 
 func kill(f *runtimetest.Function) {
@@ -216,10 +246,10 @@ func of(id string) func(*events.APIGatewayProxyRequest) {
 	return func(ev *events.APIGatewayProxyRequest) { ev.Path = "/v1/conversations/" + id }
 }
 
-// begin sends an event and returns the answer as it begins.
+// begin sends an event by way of the authorizer and returns the answer as it begins.
 func (f function) begin(t *testing.T, event []byte) *runtimetest.Response {
 	t.Helper()
-	resp, err := f.Invoke(t.Context(), event)
+	resp, err := f.Invoke(t.Context(), runtimetest.Authorize(t, f.rig.authorizer, event))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -29,12 +29,13 @@ func TestRIE(t *testing.T) {
 	r := newRig(t, runtimetest.Build(t, "."), apptest.Echo)
 	key := r.key(t, project)
 	url := emulate(t, emulator, r)
-	a := invoke(t, url, event(t, "models", key))
+	authorized := func(event []byte) []byte { return runtimetest.Authorize(t, r.authorizer, event) }
+	a := invoke(t, url, authorized(event(t, "models", key)))
 	want(t, a, 200, "data.0.id", "dispatch", "data.1.id", "website")
 	if got := a.Header.Get("X-Request-Id"); got != "0d3c7f5e-6a51-4a39-9d55-1c7f3b0f6a05" {
 		t.Errorf("the request is %q", got)
 	}
-	got := stream(t, invoke(t, url, event(t, "chat_stream", key)))
+	got := stream(t, invoke(t, url, authorized(event(t, "chat_stream", key))))
 	if len(got) < 3 || got[0].Name != "start" || got[len(got)-1].Name != "done" {
 		t.Errorf("events %v", got)
 	}

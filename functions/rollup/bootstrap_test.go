@@ -101,13 +101,14 @@ func startRig(t *testing.T, bootstrap string, r *rig, env ...string) *rig {
 	r.name = "data-" + rand.Text() // others use the real one too
 	client := r.client(t.Cleanup)
 	r.keys = awstest.NewKeys(t, "keys-"+rand.Text())
-	directory := "directory-" + rand.Text()
-	for _, name := range []string{r.name, r.keys.Table, directory} {
+	directory, definitions := "directory-"+rand.Text(), "definitions-"+rand.Text()
+	for _, name := range []string{r.name, r.keys.Table, directory, definitions} {
 		if err := dynamotable.CreateTable(t.Context(), client, name); err != nil {
 			t.Fatal(err)
 		}
 	}
-	awstest.Bring(t, client, r.keys.Sealer(t, client), r.name, directory, strings.Repeat("m", 32), project, other)
+	// The companies' own items would be in the stream that the tests feed.
+	awstest.Bring(t, client, r.keys.Sealer(t, client), definitions, directory, strings.Repeat("m", 32), project, other)
 	r.data = r.open(t, client)
 	var store http.Handler = r.server
 	if r.server == nil {

@@ -8,15 +8,16 @@ import (
 )
 
 // command is the whole command line.
-func command() *cobra.Command {
+func command(s surroundings) *cobra.Command {
 	root := &cobra.Command{
 		Use:           "switchboard",
 		Short:         "One backend, many companies, each company's assistants on their own line",
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(serveCommand(), keyCommand(), versionCommand())
-	root.AddCommand(proveCommand())
+	root.AddGroup(&cobra.Group{ID: operatorGroup, Title: "For the operator of a running server:"})
+	root.AddCommand(serveCommand(), versionCommand(),
+		s.syncCommand(), s.projectCommand(), s.assistantCommand(), s.keyCommand(), s.doctorCommand(), proveCommand())
 	return root
 }
 

@@ -16,7 +16,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	// After the first signal the next one has its usual effect: it ends the process.
 	context.AfterFunc(ctx, stop)
-	if err := command().ExecuteContext(ctx); err != nil {
+	if err := command(process()).ExecuteContext(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "switchboard:", sentence(err))
 		os.Exit(1)
 	}

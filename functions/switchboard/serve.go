@@ -27,6 +27,7 @@ const companiesDir = "company-integrations"
 type serving struct {
 	addr, data, companies string
 	dev                   bool
+	open                  int
 }
 
 func serveCommand() *cobra.Command {
@@ -51,6 +52,7 @@ their company's own knowledge.`,
 	f.StringVar(&s.addr, "addr", cmp.Or(os.Getenv("SWITCHBOARD_ADDR"), "127.0.0.1:8080"), "address to listen on (SWITCHBOARD_ADDR)")
 	f.StringVar(&s.data, "data", cmp.Or(os.Getenv("SWITCHBOARD_DATA"), ".data"), "directory of all that lasts (SWITCHBOARD_DATA)")
 	f.StringVar(&s.companies, "companies", "", "directory of company folders (default: ./"+companiesDir+", or the ones shipped inside this binary)")
+	f.IntVar(&s.open, "open", local.OpenFiles, "companies whose files are kept open: about 1 MB of memory each; others cost a turn some milliseconds more")
 	f.BoolVar(&s.dev, "dev", false, "development: make and print keys, serve demo pages; loopback only")
 	return cmd
 }
@@ -81,7 +83,7 @@ func (s serving) run(ctx context.Context, cmd *cobra.Command) error {
 		_, port, _ := net.SplitHostPort(l.Addr().String())
 		own = []string{url, "http://localhost:" + port}
 	}
-	stores, err := local.Open(ctx, local.Options{Data: s.data, Companies: companies, Getenv: os.Getenv, Dev: s.dev, Origins: own})
+	stores, err := local.Open(ctx, local.Options{Data: s.data, Companies: companies, Getenv: os.Getenv, Dev: s.dev, Origins: own, Open: s.open})
 	if err != nil {
 		return err
 	}
@@ -108,8 +110,11 @@ func (s serving) run(ctx context.Context, cmd *cobra.Command) error {
 	return errors.Join(err, stores.Close())
 }
 
-// check refuses to print keys and serve demo pages to a network.
+// check refuses what makes no sense, and to print keys and serve demo pages to a network.
 func (s serving) check() error {
+	if s.open < 1 {
+		return fmt.Errorf("--open %d: expected at least 1", s.open)
+	}
 	if !s.dev {
 		return nil
 	}

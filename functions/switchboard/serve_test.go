@@ -19,7 +19,7 @@ import (
 
 func TestHelp(t *testing.T) {
 	t.Parallel()
-	for _, args := range [][]string{{"--help"}, {"serve", "--help"}, {"version"}} {
+	for _, args := range [][]string{{"--help"}, {"serve", "--help"}, {"project"}, {"key", "create", "--help"}, {"version"}} {
 		r := run(t, args...)
 		if r.code != 0 || r.stdout == "" || r.stderr != "" {
 			t.Errorf("%v: %+v", args, r)
@@ -29,6 +29,14 @@ func TestHelp(t *testing.T) {
 	for _, want := range []string{"--addr", "SWITCHBOARD_ADDR", "--data", "SWITCHBOARD_DATA", "--companies", "--dev", "REDIS_URL"} {
 		if !strings.Contains(r.stdout, want) {
 			t.Errorf("serve --help does not mention %s", want)
+		}
+	}
+	for _, command := range []string{"sync", "project", "assistant", "key", "doctor"} {
+		r := run(t, command, "--help")
+		for _, want := range []string{"--url", "SWITCHBOARD_URL", "--data", "--json", "SWITCHBOARD_OPERATOR_KEY"} {
+			if r.code != 0 || !strings.Contains(r.stdout, want) {
+				t.Errorf("%s --help does not mention %s", command, want)
+			}
 		}
 	}
 }

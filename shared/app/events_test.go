@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"context"
+	"encoding/hex"
 	"flag"
 	"fmt"
 	"io"
@@ -24,6 +25,7 @@ import (
 	"switchboard/shared/app/local"
 	"switchboard/shared/host/httphost"
 	"switchboard/shared/host/lambdahost"
+	"switchboard/shared/host/lambdahost/runtimetest"
 	"switchboard/shared/tenant/auth"
 )
 
@@ -96,7 +98,7 @@ func eventNames(t *testing.T) []string {
 	names := []string{"chat"}
 	for _, f := range files {
 		name := strings.TrimSuffix(filepath.Base(f), ".json")
-		if name != "chat" && !strings.HasSuffix(name, ".golden") && !strings.HasPrefix(name, "rollup-") { // which no gateway sends
+		if name != "chat" && !strings.HasSuffix(name, ".golden") && !strings.HasPrefix(name, "rollup-") && name != "authorizer" { // which are no client's requests
 			names = append(names, name)
 		}
 	}
@@ -130,9 +132,10 @@ func decode(t *testing.T, raw string) events.APIGatewayProxyRequest {
 }
 
 // open opens the shipped companies with the extract model.
-func open(t *testing.T, name string, way func(*testing.T, http.Handler) func(*testing.T, events.APIGatewayProxyRequest) answer) *host {
+func open(t *testing.T, name string, way func(*testing.T, *local.Local, string) func(*testing.T, events.APIGatewayProxyRequest) answer) *host {
 	t.Helper()
-	l, err := local.Open(t.Context(), local.Options{Data: t.TempDir(), Companies: integrations.FS})
+	data := t.TempDir()
+	l, err := local.Open(t.Context(), local.Options{Data: data, Companies: integrations.FS})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -154,7 +157,7 @@ func open(t *testing.T, name string, way func(*testing.T, http.Handler) func(*te
 		t.Fatal(err)
 	}
 	keys := []string{eventOperator, operator.Reveal(), eventKey, key.Reveal(), eventPublishable, publishable.Reveal()}
-	return &host{name: name, send: way(t, app.All(&l.Parts)), fill: keys, local: l}
+	return &host{name: name, send: way(t, l, data), fill: keys, local: l}
 }
 
 // deliver sends the event, filled in. The first is chat, whose conversation later
@@ -175,11 +178,37 @@ func (h *host) deliver(t *testing.T, name string) answer {
 	return a
 }
 
-// overLambda answers by lambdahost, in this process.
-func overLambda(_ *testing.T, h http.Handler) func(*testing.T, events.APIGatewayProxyRequest) answer {
-	handle := lambdahost.Handler(h)
+// overLambda answers by lambdahost, in this process, as on AWS: the chat function has an
+// authorizer before it and no directory, and the operator's has one of its own.
+func overLambda(t *testing.T, l *local.Local, data string) func(*testing.T, events.APIGatewayProxyRequest) answer {
+	t.Helper()
+	var authorizer *auth.Authorizer
+	behind := l.Parts
+	text, err := os.ReadFile(filepath.Join(data, "master.key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	master, err := hex.DecodeString(strings.TrimSpace(string(text)))
+	if err == nil {
+		authorizer, err = auth.NewAuthorizer(l.Directory, master)
+	}
+	if err == nil {
+		behind.Gate, err = auth.NewGateBehind(master, l.Chat.Table, app.Sites{Companies: l.Catalog}, l.Audit)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	chat, admin := lambdahost.Handler(app.All(&behind)), lambdahost.Handler(app.TenantAdmin(&l.Parts))
 	return func(t *testing.T, ev events.APIGatewayProxyRequest) answer {
 		t.Helper()
+		handle := admin
+		if !strings.HasPrefix(ev.Path, "/admin/") {
+			raw, err := json.Marshal(ev)
+			if err != nil {
+				t.Fatal(err)
+			}
+			handle, ev = chat, decode(t, string(runtimetest.Authorize(t, authorizer, raw)))
+		}
 		resp, err := handle(t.Context(), ev)
 		if err != nil {
 			t.Fatal(err)
@@ -191,7 +220,7 @@ func overLambda(_ *testing.T, h http.Handler) func(*testing.T, events.APIGateway
 
 // overHTTP answers by httphost: the event becomes the request that the gateway
 // made it of.
-func overHTTP(t *testing.T, h http.Handler) func(*testing.T, events.APIGatewayProxyRequest) answer {
+func overHTTP(t *testing.T, opened *local.Local, _ string) func(*testing.T, events.APIGatewayProxyRequest) answer {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -199,7 +228,7 @@ func overHTTP(t *testing.T, h http.Handler) func(*testing.T, events.APIGatewayPr
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	go func() { ended <- httphost.Serve(ctx, l, h, nil) }()
+	go func() { ended <- httphost.Serve(ctx, l, app.All(&opened.Parts), nil) }()
 	client := &http.Client{Transport: &http.Transport{}}
 	t.Cleanup(func() {
 		client.CloseIdleConnections()
@@ -249,6 +278,7 @@ var (
 	minted  = regexp.MustCompile(`\b[0-7][0-9A-HJKMNP-TV-Z]{25}\b`)
 	moment  = regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z`)
 	created = regexp.MustCompile(`"created":\d{9,}`)
+	actor   = regexp.MustCompile(`"changed_by":"[0-9a-hjkmnp-tv-z]{16}"`)
 	token   = regexp.MustCompile(`"token":"[^"]+"`)
 	issued  = regexp.MustCompile(`"(id|key)":"(sk_)?[0-9a-hjkmnp-tv-z]{16}(_[^"]*)?"`)
 	visitor = regexp.MustCompile(`"visitor_id":"v_[^"]+"`)
@@ -266,6 +296,7 @@ func blank(s string) string {
 		return names[id]
 	})
 	s = moment.ReplaceAllString(s, "<time>")
+	s = actor.ReplaceAllString(s, `"changed_by":"<operator>"`)
 	s = issued.ReplaceAllString(s, `"$1":"<issued>"`)
 	s = token.ReplaceAllString(s, `"token":"<token>"`)
 	s = visitor.ReplaceAllString(s, `"visitor_id":"<visitor>"`)

@@ -29,7 +29,14 @@ func TestATableWithoutASealerIsRefused(t *testing.T) {
 		if (err == nil) != c.ok {
 			t.Errorf("%s: a directory: %v", name, err)
 		}
-		parts := &app.Parts{Gate: auth.NewGate(dir, nil, nil), Chat: &chat.Service{Table: c.table}}
+		if _, err := auth.NewGateBehind(make([]byte, 32), c.table, nil, nil); (err == nil) != c.ok {
+			t.Errorf("%s: a gate behind an authorizer: %v", name, err)
+		}
+		gate := new(auth.Gate)
+		if c.ok {
+			gate = auth.NewGate(dir, nil, nil)
+		}
+		parts := &app.Parts{Gate: gate, Chat: &chat.Service{Table: c.table}}
 		for what, serve := range map[string]func(){"Chat": func() { app.Chat(parts) }, "All": func() { app.All(parts) }} {
 			if ok := !panics(serve); ok != c.ok {
 				t.Errorf("%s: %s serves: %v", name, what, ok)

@@ -169,3 +169,49 @@ func TestEveryRouteIsDeclared(t *testing.T) {
 		}
 	}
 }
+
+// Behind the gateway whoever shows a credential is asked for by the authorizer, counted
+// by the key it names, and let in by nothing else; chat could not ask the directory.
+func TestEveryCredentialIsAuthorized(t *testing.T) {
+	t.Parallel()
+	template := read(t, "template.yaml")
+	asked := map[string]bool{}
+	for line := range strings.Lines(template) {
+		m := event.FindStringSubmatch(line)
+		if m == nil {
+			continue
+		}
+		route := m[1] + " " + m[2] + m[3]
+		// An admin route's function reads the directory itself, and a preflight carries
+		// no credential.
+		free := m[1] == "OPTIONS" || strings.HasPrefix(m[2]+m[3], "/admin/")
+		if asked[route] = !free; free == strings.Contains(line, "Auth: {Authorizer: Credentials, ApiKeyRequired: true}") || free == strings.Contains(line, "Auth") {
+			t.Errorf("%s: %s", route, line)
+		}
+	}
+	for _, r := range routes() {
+		if _, path, _ := strings.Cut(r.Pattern, " "); !r.Public && asked[r.Pattern] == strings.HasPrefix(path, "/admin/") {
+			t.Errorf("%s: authorized %v", r.Pattern, asked[r.Pattern])
+		}
+	}
+	holds := regexp.MustCompile(`ReauthorizeEvery: (\d+)}`).FindStringSubmatch(template)
+	if len(holds) != 2 || len(holds[1]) > 2 || len(holds[1]) == 2 && holds[1] > "30" {
+		t.Errorf("the gateway holds answers for %v seconds; 30 at most", holds)
+	}
+	for _, text := range []string{"ApiKeySourceType: AUTHORIZER", "FunctionPayloadType: REQUEST"} {
+		if !strings.Contains(template, text) {
+			t.Errorf("template.yaml lacks %s", text)
+		}
+	}
+	// Rollup's policy lets it at the list of projects alone.
+	reads := map[string]bool{"AuthorizerFunction": true, "TenantAdminFunction": true, "RollupFunction": true}
+	for _, at := range lambda.FindAllStringSubmatchIndex(template, -1) {
+		name, body := template[at[2]:at[3]], template[at[1]:]
+		if next := regexp.MustCompile(`(?m)^  \w+:$`).FindStringIndex(body); next != nil {
+			body = body[:next[0]]
+		}
+		if strings.Contains(body, "DirectoryTable") != reads[name] {
+			t.Errorf("%s knows where the directory is: %v", name, !reads[name])
+		}
+	}
+}

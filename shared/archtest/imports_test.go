@@ -143,6 +143,7 @@ func TestTestPackagesStayInTests(t *testing.T) {
 // carries says what a deployable must not have in it, even by way of others.
 var carries = map[string]string{
 	"functions/switchboard": `^shared/table/dynamotable|^github\.com/aws/aws-lambda-go`,
+	"functions/authorizer":  `sqlite|^github\.com/alicebob/miniredis|^github\.com/redis|^github\.com/spf13/cobra|^shared/app/local|^shared/app/aws$|^shared/host/httphost|^shared/chat|^shared/company|^company-integrations|^github\.com/aws/aws-sdk-go-v2/config$|^github\.com/openai|^github\.com/anthropics|bedrockruntime`,
 	"functions/rollup":      `sqlite|^github\.com/alicebob/miniredis|^github\.com/spf13/cobra|^shared/app/local|^shared/host/httphost|^github\.com/aws/aws-sdk-go-v2/config$|^github\.com/openai|^github\.com/anthropics|bedrockruntime`,
 	"functions/*":           `sqlite|^github\.com/alicebob/miniredis|^github\.com/spf13/cobra|^shared/app/local|^shared/host/httphost|^github\.com/aws/aws-sdk-go-v2/config$`,
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"switchboard/shared/app"
@@ -113,7 +114,20 @@ var policy = newPolicy(
 
 	allow("POST /v1/widget/token", "pk", "widget", "widget(other)", "widget(neighbor)"),
 	operators("GET /admin/v1/projects", 200),
+	operators("POST /admin/v1/projects", 200),
 	operators("GET /admin/v1/projects/{project}", 200),
+	operators("PATCH /admin/v1/projects/{project}", 200),
+	operators("GET /admin/v1/projects/{project}/versions", 200),
+	operators("POST /admin/v1/projects/{project}/rollback", 200),
+	operators("GET /admin/v1/projects/{project}/files", 200),
+	operators("PUT /admin/v1/projects/{project}/files", 200),
+	operators("GET /admin/v1/projects/{project}/assistants", 200),
+	operators("POST /admin/v1/projects/{project}/assistants", 200),
+	operators("GET /admin/v1/projects/{project}/assistants/{assistant}", 200),
+	operators("PATCH /admin/v1/projects/{project}/assistants/{assistant}", 200),
+	operators("DELETE /admin/v1/projects/{project}/assistants/{assistant}", 200),
+	operators("GET /admin/v1/projects/{project}/assistants/{assistant}/versions", 200),
+	operators("POST /admin/v1/projects/{project}/assistants/{assistant}/rollback", 200),
 	operators("POST /admin/v1/projects/{project}/suspend", 200),
 	operators("POST /admin/v1/projects/{project}/resume", 200),
 	operators("POST /admin/v1/projects/{project}/users/{user}/suspend", 200),
@@ -129,10 +143,17 @@ var policy = newPolicy(
 // that a refusal can be of nothing but the identity.
 var bodies = map[string]string{
 	"POST /v1/chat": `{"assistant":"website","message":"What does a visit cost?"}`,
-	"POST /admin/v1/projects/{project}/suspend": `{"reason":"unpaid"}`,
-	"POST /admin/v1/projects/{project}/keys":    `{"kind":"publishable"}`,
-	"POST /v1/widget/token":                     `{"assistant":"website"}`,
-	"POST /v1/chat/completions":                 `{"model":"website","messages":[{"role":"user","content":"What does a visit cost?"}]}`,
+	"POST /admin/v1/projects/{project}/suspend":                         `{"reason":"unpaid"}`,
+	"POST /admin/v1/projects/{project}/keys":                            `{"kind":"publishable"}`,
+	"POST /admin/v1/projects":                                           `{"id":"omega","name":"Omega"}`,
+	"PATCH /admin/v1/projects/{project}":                                `{"locale":"de-DE"}`,
+	"POST /admin/v1/projects/{project}/rollback":                        `{"version":1}`,
+	"PUT /admin/v1/projects/{project}/files":                            `{"files":{"company.yaml":"name: Gamma"},"dry_run":true}`,
+	"POST /admin/v1/projects/{project}/assistants":                      `{"id":"fresh","instructions":"You answer."}`,
+	"PATCH /admin/v1/projects/{project}/assistants/{assistant}":         `{"greeting":"Hello."}`,
+	"POST /admin/v1/projects/{project}/assistants/{assistant}/rollback": `{"version":1}`,
+	"POST /v1/widget/token":                                             `{"assistant":"website"}`,
+	"POST /v1/chat/completions":                                         `{"model":"website","messages":[{"role":"user","content":"What does a visit cost?"}]}`,
 }
 
 // rule says what one identity is answered on one route.
@@ -224,7 +245,7 @@ func keys(t *testing.T, s *apptest.Server) map[string]string {
 
 func TestPolicy(t *testing.T) {
 	t.Parallel()
-	s := apptest.Start(t, apptest.Options{})
+	s := apptest.Start(t, apptest.Options{Company: fstest.MapFS{apptest.Gamma + "/assistants/spare.md": {Data: []byte("You answer.")}}})
 	key := keys(t, s)
 	turn := s.Post(key["sk"], "/v1/chat", `{"assistant":"website","message":"What does a visit cost?","user":{"id":"visitor:~ada"}}`)
 	conversation := turn.Get("conversation_id")
@@ -242,7 +263,11 @@ func TestPolicy(t *testing.T) {
 		if strings.HasPrefix(path, "/v1/models/") {
 			id = "website"
 		}
-		path = strings.NewReplacer("{id}", id, "{project}", apptest.Gamma, "{user}", "ada", "{key}", "0000000000000000").Replace(path)
+		assistant := "website"
+		if method == "DELETE" {
+			assistant = "spare" // for good: the others go on asking for theirs
+		}
+		path = strings.NewReplacer("{assistant}", assistant, "{id}", id, "{project}", apptest.Gamma, "{user}", "ada", "{key}", "0000000000000000").Replace(path)
 		for who := range identities {
 			want, ok := policy[r.Pattern][who]
 			if !ok {

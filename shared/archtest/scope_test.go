@@ -56,6 +56,7 @@ func TestStoresTakeAScope(t *testing.T) {
 // holders are the struct types that may have a Scope in them, with the reason why
 // none outlives its request.
 var holders = map[string]string{
+	"shared/company/catalog.Catalog":   "the type of a parameter: its cache is asked in the name of a Scope and keeps none",
 	"shared/tenant/auth.Operator":      "one request of the admin API, which a handler is given and keeps nowhere",
 	"shared/table/dynamotable.walk":    "one reading of the change feed, made and dropped within a call of Changes",
 	"shared/table/sqlitetable.pending": "one write, made and dropped within a call of Write, which waits until nobody has it any more",

@@ -106,9 +106,8 @@ func TestNoSleeps(t *testing.T) {
 // with the reason why it is none of a tenant's. They are built once; a test below
 // holds that nobody assigns to them.
 var tables = map[string]string{
-	"shared/host/httphost.reserved": "names of headers",
-	"shared/search.stop":            "the words that say nothing",
-	"shared/usage.shipped":          "the embedded list of prices",
+	"shared/search.stop":   "the words that say nothing",
+	"shared/usage.shipped": "the embedded list of prices",
 }
 
 // Package-level state is what one tenant's request could leave for another's: so

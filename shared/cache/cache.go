@@ -3,12 +3,14 @@
 //
 // Whoever asks a store the same thing at each request imports it: the gate for
 // credentials, the catalog for companies. Its one promise: what [Cache.Get] returns was
-// read at most [Stale] ago, so whatever is revoked or changed bites within that time,
+// asked for at most [Stale] ago, so whatever is revoked or changed bites within that time,
 // and a store that does not answer is an error from then on.
 package cache
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"time"
@@ -26,9 +28,12 @@ const (
 	Fresh = 25 * time.Second
 	Stale = 50 * time.Second
 
-	// timeout bounds a read; a store that does not answer is a 503, never an open door.
-	timeout = 3 * time.Second
+	// Timeout bounds a read; a store that does not answer is a 503, never an open door.
+	Timeout = 3 * time.Second
 )
+
+// errStoodStill is a read whose answer was as old as it may not be when it came, twice.
+var errStoodStill = errors.New("the machine stood still between a question and its answer")
 
 // Read reads what an id names; found is false if there is nothing. by is who asks.
 type Read[By, V any] func(ctx context.Context, by By, id string) (v V, found bool, err error)
@@ -41,6 +46,8 @@ type Config[By, V any] struct {
 	// held that name nothing. They are apart so that guesses push out guesses only.
 	Most, MostAbsent int
 	Weight           func(V) int
+	// Fresh and Stale are those of this cache; 0 = the package's.
+	Fresh, Stale time.Duration
 }
 
 // Cache holds values by id. The zero Cache is not usable.
@@ -57,7 +64,7 @@ type Cache[By, V any] struct {
 // held is what one read answered.
 type held[V any] struct {
 	v          V
-	at         clock.Stamp
+	at         clock.Stamp // before it was asked for: what it says may be as old as that
 	weight     int
 	refreshing bool
 }
@@ -67,12 +74,28 @@ func New[By, V any](c Config[By, V]) *Cache[By, V] {
 	if c.Weight == nil {
 		c.Weight = func(V) int { return 1 }
 	}
+	c.Fresh, c.Stale = cmp.Or(c.Fresh, Fresh), cmp.Or(c.Stale, Stale)
 	return &Cache[By, V]{c: c, known: newShelf[V](c.Most), unknown: newShelf[V](c.MostAbsent)}
 }
 
 // Get returns what the id names, from memory where that will do; the zero V if there is
 // nothing. A store that fails is an Unavailable problem.
 func (c *Cache[By, V]) Get(ctx context.Context, by By, id string) (V, error) {
+	v, _, err := c.Aged(ctx, by, id)
+	return v, err
+}
+
+// Younger is Get of what was asked for less long ago than that, and asks if need be.
+func (c *Cache[By, V]) Younger(ctx context.Context, by By, id string, than time.Duration) (V, error) {
+	v, age, err := c.Aged(ctx, by, id)
+	if err == nil && age >= than {
+		v, _, err = c.fetch(ctx, by, id)
+	}
+	return v, err
+}
+
+// Aged is Get, and how long ago the answer was asked for.
+func (c *Cache[By, V]) Aged(ctx context.Context, by By, id string) (V, time.Duration, error) {
 	now := time.Now()
 	c.mu.Lock()
 	e, known := c.known.held[id]
@@ -81,8 +104,8 @@ func (c *Cache[By, V]) Get(ctx context.Context, by By, id string) (V, error) {
 		e, ok = c.unknown.held[id]
 	}
 	age := e.at.Age(now)
-	if ok && age < Stale {
-		refresh := known && age >= Fresh && !e.refreshing
+	if ok && age < c.c.Stale {
+		refresh := known && age >= c.c.Fresh && !e.refreshing
 		if refresh {
 			e.refreshing = true
 			c.known.held[id] = e
@@ -91,7 +114,7 @@ func (c *Cache[By, V]) Get(ctx context.Context, by By, id string) (V, error) {
 		if refresh {
 			go c.refresh(context.WithoutCancel(ctx), by, id)
 		}
-		return e.v, nil
+		return e.v, age, nil
 	}
 	c.mu.Unlock()
 	return c.fetch(ctx, by, id)
@@ -111,7 +134,7 @@ func (c *Cache[By, V]) Forget(id string) {
 // stays until it is stale, and then requests are refused.
 func (c *Cache[By, V]) refresh(ctx context.Context, by By, id string) {
 	err := problem.Guard("cache.refresh", func() error {
-		_, err := c.fetch(ctx, by, id)
+		_, _, err := c.fetch(ctx, by, id)
 		return err
 	})
 	if err != nil {
@@ -125,40 +148,49 @@ func (c *Cache[By, V]) refresh(ctx context.Context, by By, id string) {
 	}
 }
 
-// fetch asks the store, once for all who ask at the same time.
-func (c *Cache[By, V]) fetch(ctx context.Context, by By, id string) (V, error) {
-	v, err, _ := c.flights.Do(id, func() (any, error) {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout)
-		defer cancel()
-		c.mu.Lock()
-		era := c.era
-		c.mu.Unlock()
-		v, found, err := c.c.Read(ctx, by, id)
-		if err == nil {
-			c.hold(id, v, found, era)
+// fetch asks the store, once for all who ask at the same time, and says how long ago.
+func (c *Cache[By, V]) fetch(ctx context.Context, by By, id string) (V, time.Duration, error) {
+	var none V
+	for range 2 {
+		got, err, _ := c.flights.Do(id, func() (any, error) {
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), Timeout)
+			defer cancel()
+			c.mu.Lock()
+			era := c.era
+			c.mu.Unlock()
+			e := held[V]{at: clock.At(time.Now())}
+			var found bool
+			var err error
+			if e.v, found, err = c.c.Read(ctx, by, id); err == nil {
+				c.hold(id, e, found, era)
+			}
+			return e, err
+		})
+		if err != nil {
+			return none, 0, &problem.Error{Kind: problem.Unavailable, Op: "cache.fetch", RetryAfter: time.Second, Err: err}
 		}
-		return v, err
-	})
-	if err != nil {
-		var none V
-		return none, &problem.Error{Kind: problem.Unavailable, Op: "cache.fetch", RetryAfter: time.Second, Err: err}
+		// A Lambda stands still between two requests: what was true when a read began in
+		// the background is no answer when it comes back a minute later.
+		e := got.(held[V])
+		if age := e.at.Age(time.Now()); age < c.c.Stale {
+			return e.v, age, nil
+		}
 	}
-	return v.(V), nil
+	return none, 0, &problem.Error{Kind: problem.Unavailable, Op: "cache.fetch", RetryAfter: time.Second, Err: errStoodStill}
 }
 
-func (c *Cache[By, V]) hold(id string, v V, found bool, era uint64) {
+func (c *Cache[By, V]) hold(id string, e held[V], found bool, era uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if era != c.era {
 		return
 	}
-	e := held[V]{v: v, at: clock.At(time.Now()), weight: 1}
-	if !found {
+	if e.weight = 1; !found {
 		c.known.drop(id)
 		c.unknown.put(id, e)
 		return
 	}
-	e.weight = max(1, c.c.Weight(v))
+	e.weight = max(1, c.c.Weight(e.v))
 	c.unknown.drop(id)
 	c.known.put(id, e)
 }

@@ -145,3 +145,67 @@ func TestBounds(t *testing.T) {
 		t.Errorf("%d are held beside one that is larger than all", known)
 	}
 }
+
+// The machine stands still between a question and its answer: the answer is as old as
+// the question, and one that is too old is asked for again.
+func TestAnAnswerIsAsOldAsItsQuestion(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, c := newCache(100)
+		frozen := func() {
+			s.during = nil
+			time.Sleep(time.Minute)
+		}
+		want(t, c, "a", "me:1")
+		time.Sleep(cache.Fresh)
+		s.during = frozen
+		want(t, c, "a", "me:1") // and reads in the background
+		synctest.Wait()
+		s.set("a", "2")
+		time.Sleep(time.Minute) // the answer has come
+		want(t, c, "a", "me:2")
+		s.during = frozen // in the way of whoever asks
+		c.Forget("a")
+		go func() {
+			time.Sleep(time.Second)
+			s.set("a", "3")
+		}()
+		want(t, c, "a", "me:3")
+		s.during = func() { time.Sleep(time.Minute) } // each time
+		c.Forget("a")
+		if got, err := c.Get(t.Context(), "me", "a"); !problem.Is(err, problem.Unavailable) || got != "" {
+			t.Errorf("%q, %v", got, err)
+		}
+	})
+}
+
+// A cache can hold for less, says how old what it holds is, and reads what is too old
+// for one who asks.
+func TestAges(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &store{values: map[string]string{"a": "1"}}
+		c := cache.New(cache.Config[string, string]{What: "test", Read: s.read, Most: 10, Fresh: 5 * time.Second, Stale: 10 * time.Second})
+		want(t, c, "a", "me:1")
+		s.set("a", "2")
+		time.Sleep(4 * time.Second)
+		if got, age, err := c.Aged(t.Context(), "me", "a"); got != "me:1" || age != 4*time.Second || err != nil {
+			t.Errorf("%q, %v, %v", got, age, err)
+		}
+		if got, err := c.Younger(t.Context(), "me", "a", 5*time.Second); got != "me:1" || err != nil {
+			t.Errorf("%q, %v", got, err)
+		}
+		if got, err := c.Younger(t.Context(), "me", "a", 4*time.Second); got != "me:2" || err != nil {
+			t.Errorf("%q, %v", got, err)
+		}
+		s.set("a", "3")
+		time.Sleep(10 * time.Second)
+		want(t, c, "a", "me:3")
+		s.err = errors.New("away")
+		time.Sleep(9 * time.Second)
+		want(t, c, "a", "me:3")
+		synctest.Wait()
+		time.Sleep(time.Second)
+		if _, err := c.Get(t.Context(), "me", "a"); !problem.Is(err, problem.Unavailable) {
+			t.Errorf("what is stale is used: %v", err)
+		}
+	})
+}

@@ -38,7 +38,7 @@ func Merge(file, text string, patch jsontext.Value) (string, error) {
 	if err := json.Unmarshal(patch, &changes); err != nil {
 		return "", problem.Bad("company.Merge", "body", "a JSON object is expected")
 	}
-	v = merged(v, changes)
+	v = merged(v, whole(changes).(map[string]any))
 	if _, ok := AssistantOf(file); !ok {
 		return manifestText(v)
 	}
@@ -53,6 +53,7 @@ func Merge(file, text string, patch jsontext.Value) (string, error) {
 
 // fieldsOf reads a file that was checked, or is not there.
 func fieldsOf(file, text string) (map[string]any, error) {
+	text = unmarked(text)
 	front, body, closed := text, "", true
 	_, isAssistant := AssistantOf(file)
 	if isAssistant {
@@ -62,6 +63,9 @@ func fieldsOf(file, text string) (map[string]any, error) {
 	err := yaml.Unmarshal([]byte(front), &v)
 	if err != nil || !closed {
 		return nil, problem.Wrap(problem.Internal, "company.fieldsOf", fmt.Errorf("%s was stored and does not read: %w", file, err))
+	}
+	if v == nil { // what an empty text reads as
+		v = map[string]any{}
 	}
 	if isAssistant && text != "" {
 		v[Instructions] = strings.TrimSpace(body)
@@ -83,6 +87,26 @@ func merged(v, changes map[string]any) map[string]any {
 			v[name] = merged(old, c)
 		default:
 			v[name] = c
+		}
+	}
+	return v
+}
+
+// whole is v with integers in place of the floats that JSON's numbers are read as: YAML
+// spells the two apart.
+func whole(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		for name, x := range v {
+			v[name] = whole(x)
+		}
+	case []any:
+		for i, x := range v {
+			v[i] = whole(x)
+		}
+	case float64:
+		if i := int64(v); float64(i) == v && i > -1<<53 && i < 1<<53 {
+			return i
 		}
 	}
 	return v

@@ -24,13 +24,18 @@ func (m *Mistake) Error() string {
 	return fmt.Sprintf("%s:%d:%d: %s", m.File, m.Line, m.Column, m.Message)
 }
 
-// fieldForm is how a message about a field begins.
-var fieldForm = regexp.MustCompile(`^(?:unknown field |duplicate field )?"?([a-z_]+(?:\[\d+\])?(?:\.[a-z_]+(?:\[\d+\])?)*)"? (?:is|are|has|needs|does)\b`)
+// The ways in which a message about a field begins.
+var (
+	fieldForm   = regexp.MustCompile(`^([a-z_]+(?:\[\d+\])?(?:\.[a-z_]+(?:\[\d+\])?)*) (?:is|are|has|needs|does)\b`)
+	strangeForm = regexp.MustCompile(`^(?:unknown|duplicate) field "([^"]+)"`)
+)
 
 // Field is the dotted path of the field that is wrong; "" where it is the file.
 func (m *Mistake) Field() string {
-	if f := fieldForm.FindStringSubmatch(m.Message + " is"); f != nil && m.Line > 0 {
-		return f[1]
+	for _, form := range []*regexp.Regexp{fieldForm, strangeForm} {
+		if f := form.FindStringSubmatch(m.Message); f != nil && m.Line > 0 {
+			return f[1]
+		}
 	}
 	return ""
 }

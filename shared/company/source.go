@@ -28,13 +28,18 @@ func (s *source) wrong(at place, format string, args ...any) {
 // source returns the file's text, read at most limit bytes long; false means its
 // mistake is reported.
 func (r *report) source(file, text string, limit int) (*source, bool) {
-	s := &source{name: file, text: strings.TrimPrefix(text, "\ufeff"), report: r}
+	s := &source{name: file, text: unmarked(text), report: r}
 	if len(text) > limit {
 		s.wrong(place{}, "is too large; expected at most %d KiB", limit>>10)
 		return nil, false
 	}
-	s.text = strings.ReplaceAll(s.text, "\r\n", "\n")
 	return s, s.plain()
+}
+
+// unmarked is a text without what an editor may put into it: a byte order mark, and \r
+// before \n.
+func unmarked(text string) string {
+	return strings.ReplaceAll(strings.TrimPrefix(text, "\ufeff"), "\r\n", "\n")
 }
 
 // plain reports the first byte that is not text. A control character is refused

@@ -17,6 +17,8 @@ var (
 func notNames() map[string]string {
 	return map[string]string{
 		"POST /v1/chat user":                               "an object; its id is declared",
+		"POST /admin/v1/projects id":                       "it names what is made",
+		"POST /admin/v1/projects/{project}/assistants id":  "it names what is made, in the project of the path",
 		"POST /v1/chat/completions messages.tool_call_id":  "of a call in the same body, whose conversation the caller keeps",
 		"POST /v1/chat/completions messages.tool_calls.id": "the same",
 	}

@@ -78,6 +78,8 @@ const (
 	aVisitor       domain = "visitor"
 	aProject       domain = "project"
 	aKey           domain = "key"
+	aDesk          domain = "assistant of the project of the path"
+	aSpare         domain = "such an assistant that can be deleted"
 	unknownConv           = "01JDCTS5QK8Z2V7M4N6P9R3T1C"
 	unknownKey            = "0123456789abcdef"
 	unknownPerson         = "nobody-of-that-name"
@@ -99,6 +101,11 @@ func domainOf(pattern, field string) domain {
 		return aProject
 	case "{key}":
 		return aKey
+	case "{assistant}":
+		if strings.HasPrefix(pattern, "DELETE") {
+			return aSpare
+		}
+		return aDesk
 	case "{id}":
 		switch {
 		case strings.Contains(pattern, "/conversations/"):
@@ -120,6 +127,14 @@ func bodies() map[string]map[string]any {
 		"POST /v1/widget/token":                     {"assistant": "website"},
 		"POST /admin/v1/projects/{project}/suspend": {"reason": "unpaid"},
 		"POST /admin/v1/projects/{project}/keys":    {"kind": "publishable"},
+
+		"POST /admin/v1/projects":                                           {"id": "omega", "name": "Omega"},
+		"PATCH /admin/v1/projects/{project}":                                {"locale": "de-DE"},
+		"POST /admin/v1/projects/{project}/rollback":                        {"version": 1},
+		"PUT /admin/v1/projects/{project}/files":                            {"files": map[string]any{"company.yaml": "name: Delta"}, "dry_run": true},
+		"POST /admin/v1/projects/{project}/assistants":                      {"id": "fresh", "instructions": "You answer."},
+		"PATCH /admin/v1/projects/{project}/assistants/{assistant}":         {"greeting": "Hello."},
+		"POST /admin/v1/projects/{project}/assistants/{assistant}/rollback": {"version": 1},
 	}
 }
 
@@ -142,13 +157,17 @@ func (w *world) own(i *identity, d domain) string {
 		return delta
 	case aKey:
 		return w.keys[delta]
+	case aDesk:
+		return "website"
+	case aSpare:
+		return "spare"
 	}
 	return "ada"
 }
 
 // unknown is what nobody has.
 func unknown(d domain) string {
-	return map[domain]string{anAssistant: "no-such-desk", aConversation: unknownConv, aPerson: unknownPerson, aVisitor: unknownVisitor, aProject: unknownProject, aKey: unknownKey}[d]
+	return map[domain]string{anAssistant: "no-such-desk", aDesk: "no-such-desk", aSpare: "no-such-desk", aConversation: unknownConv, aPerson: unknownPerson, aVisitor: unknownVisitor, aProject: unknownProject, aKey: unknownKey}[d]
 }
 
 // unknownVisitor has the form of what we give out, and is none of it.
@@ -179,6 +198,12 @@ func (w *world) foreign(i *identity, d domain) (out []string) {
 		out = []string{unknownVisitor, "v_", "v__", strings.ToUpper(unknownVisitor[:2]) + "\x7f"}
 	case aProject:
 		out = []string{"_directory"}
+	case aDesk, aSpare:
+		for _, p := range everyone {
+			if p != delta {
+				out = append(out, word("desk", p))
+			}
+		}
 	case aKey:
 		out = []string{w.keys[alpha], w.keys[beta], w.keys[gamma], w.keys[near]}
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -118,12 +119,18 @@ func (w *world) leak(a *attempt, r response) string {
 
 // may reports whether the canary may be in what the attempt's identity is answered.
 func (w *world) may(a *attempt, c canary) bool {
+	target, err := url.PathUnescape(a.target)
+	if err != nil {
+		target = a.target
+	}
 	named, key := strings.HasPrefix(c.word, root+"name") || strings.HasPrefix(c.word, root+"desk"), strings.HasPrefix(c.word, root+"key")
 	switch {
 	case a.route != nil && a.route.Public:
 		return named // the demo pages are the companies' shop windows
-	case a.who.name == "op" || a.who.name == "op(acts)" && a.route != nil && a.route.Admin:
-		return named || key
+	case a.who.name == "op" || a.who.name == "op(acts)" && strings.HasPrefix(target, "/admin/"):
+		// An operator defines the company that the path names. What is said there is not theirs.
+		defined := strings.HasPrefix(c.word, root+"rule") || strings.HasPrefix(c.word, root+"fees")
+		return named || key || defined && strings.HasPrefix(target+"/", "/admin/v1/projects/"+c.project+"/")
 	case c.public:
 		return c.project == a.who.project
 	}

@@ -75,6 +75,7 @@ func companies() fstest.MapFS {
 		add := func(name, text string) { out[p+"/"+name] = &fstest.MapFile{Data: []byte(text)} }
 		add("company.yaml", fmt.Sprintf("name: Company %s\norigins: [\"%s\"]\n", word("name", p), apptest.Origin(p)))
 		add("assistants/website.md", "You answer. "+word("rule", p))
+		add("assistants/spare.md", "You answer for a while.")
 		add("assistants/"+word("desk", p)+".md", "You answer for the desk.")
 		add("knowledge/fees.md", "---\ntitle: Fees\n---\n## Visits\nA diagnostic visit costs $149 ("+word("fees", p)+").\n")
 	}

@@ -196,7 +196,7 @@ func (f *front) again(r *http.Request, a *response, as string) {
 // breakers are ways to break isolation, each with the class that has to notice.
 func breakers() map[string]*breaker {
 	return map[string]*breaker{
-		"another's conversation for its id": {class: 2, wrong: "served with 200", after: func(f *front, r *http.Request, a *response) {
+		"another's conversation for its id": {class: 2, wrong: "", after: func(f *front, r *http.Request, a *response) {
 			if id := f.named(r); id != "" && r.Method == "GET" && a.status == 404 {
 				f.again(r, a, f.owner[id])
 			}
@@ -284,7 +284,7 @@ func dead() map[string]*breaker {
 	answer := func(a *response, status int) { a.status, a.header, a.body = status, http.Header{}, nil }
 	return map[string]*breaker{
 		"a route that is away": {class: 2, after: func(f *front, r *http.Request, a *response) {
-			if r.URL.Path == "/v1/models" {
+			if strings.HasPrefix(r.URL.Path, "/v1/models/") {
 				answer(a, http.StatusServiceUnavailable)
 				f.breaks()
 			}

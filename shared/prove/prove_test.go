@@ -86,7 +86,7 @@ func (w *world) run(ctx context.Context, p prove.Plan) (*prove.Report, error) {
 		out += failed.Error()
 	}
 	secrets := w.front.secrets()
-	if len(secrets) < 5 {
+	if failed == nil && len(secrets) < 5 { // a run that ended early may have made none
 		w.t.Errorf("control: %d secrets were seen", len(secrets))
 	}
 	for _, secret := range append(secrets, w.op) {
@@ -214,10 +214,12 @@ func TestAServerThatIsBroken(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, b)
-			r, err := w.run(t.Context(), w.plan(b.class))
+			p := w.plan(b.class)
+			p.Attempts = 0 // each: a defect may show at one of them alone
+			r, err := w.run(t.Context(), p)
 			got := row(r, b.class)
 			if err != nil || r.Verdict != "failed" || got.Verdict != "failed" || got.Sample == nil {
-				t.Fatalf("%s, class %d %+v, %v, %v", r.Verdict, b.class, got, r.Why, err)
+				t.Fatalf("%s, class %d %+v, %v, %v, broken %d times", r.Verdict, b.class, got, r.Why, err, w.front.count("broken"))
 			}
 			if !strings.Contains(got.Sample.Wrong, b.wrong) {
 				t.Errorf("%q is not %q", got.Sample.Wrong, b.wrong)

@@ -35,6 +35,7 @@ type Options struct {
 	Script  func(modeltest.Call) modeltest.Script // nil: the default model is extract
 	Env     map[string]string                     // further environment
 	Company fstest.MapFS                          // further company folders
+	Open    int                                   // companies whose files are kept open; 0 = as in production
 	Drain   time.Duration                         // how long an unseen turn goes on; 0 = as in production
 }
 
@@ -100,7 +101,7 @@ func Start(t testing.TB, o Options) *Server {
 	}
 	var err error
 	s.Local, err = local.Open(t.Context(), local.Options{
-		Data: s.Data, Companies: fsys, Getenv: func(k string) string { return env[k] }, Dev: true,
+		Data: s.Data, Companies: fsys, Getenv: func(k string) string { return env[k] }, Dev: true, Open: o.Open,
 	})
 	if err != nil {
 		t.Fatal(err)

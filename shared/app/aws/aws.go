@@ -15,6 +15,7 @@ import (
 	"switchboard/shared/admin"
 	"switchboard/shared/app"
 	"switchboard/shared/app/aws/internal/account"
+	"switchboard/shared/app/aws/internal/usageplan"
 	"switchboard/shared/app/providers"
 	"switchboard/shared/audit"
 	"switchboard/shared/chat"
@@ -31,8 +32,8 @@ import (
 	"switchboard/shared/usage"
 )
 
-// Open reads the environment of the chat function: SWITCHBOARD_TABLE,
-// SWITCHBOARD_DIRECTORY_TABLE and SWITCHBOARD_KEYS_TABLE (names of DynamoDB tables),
+// Open reads the environment of the chat function: SWITCHBOARD_TABLE and
+// SWITCHBOARD_KEYS_TABLE (names of DynamoDB tables),
 // SWITCHBOARD_KMS_KEY (the ARN of the key that wraps the tenants' keys; none:
 // [account.Stores.Sealer] wraps them under the master key), SWITCHBOARD_MASTER_KEY (at least
 // 32 characters), SWITCHBOARD_DATA_ROLE (the ARN of the role whose sessions, one a
@@ -57,8 +58,13 @@ func Open(context.Context) (*app.Parts, error) {
 	if err != nil {
 		return nil, err
 	}
+	// The directory is the authorizer's to read.
+	gate, err := auth.NewGateBehind(o.master, o.data, o.sites(), audit.New(o.data))
+	if err != nil {
+		return nil, err
+	}
 	return &app.Parts{
-		Gate: o.gate(),
+		Gate: gate,
 		Chat: &chat.Service{
 			Companies: o.companies, Table: o.data, Session: window, Search: knowledgeOf(o.companies),
 			Models: models, Prices: prices, Process: chat.NewProcess(),
@@ -66,28 +72,49 @@ func Open(context.Context) (*app.Parts, error) {
 	}, nil
 }
 
-// OpenAdmin reads the environment of the operator's function: the tables and the keys
-// of them.
+// OpenAdmin reads the environment of the operator's function: the tables, of which
+// SWITCHBOARD_DIRECTORY_TABLE is one more, the keys of them, and what [usageplan.Open] reads.
 func OpenAdmin(context.Context) (*app.Parts, error) {
 	o, err := open(account.TenantAdmin())
 	if err != nil {
 		return nil, err
 	}
-	return &app.Parts{Gate: o.gate(), Admin: &admin.Service{Directory: o.directory, Catalog: o.companies}}, nil
+	directory, err := o.stores.Directory(o.master, o.sealer)
+	if err != nil {
+		return nil, err
+	}
+	directory = directory.WithStandings(o.data) // chat has no directory to read
+	gate := auth.NewGate(directory, o.sites(), audit.New(o.data))
+	metered, err := usageplan.Open(o.cfg, os.Getenv, o.master)
+	if err != nil {
+		return nil, err
+	}
+	return &app.Parts{Gate: gate, Admin: &admin.Service{Directory: directory, Catalog: o.companies, Plans: plans{metered}}}, nil
 }
 
-// opened is what every function behind the gateway has.
+// plans sees to the operators' own plan, of which there is one a stack, with each
+// company's.
+type plans struct{ *usageplan.Plans }
+
+// Ensure implements [admin.Plans].
+func (p plans) Ensure(ctx context.Context, project tenant.ID, tier string) error {
+	if err := p.EnsureOperators(ctx); err != nil {
+		return err
+	}
+	return p.Plans.Ensure(ctx, project, tier)
+}
+
+// opened is what the functions have that serve tenants.
 type opened struct {
 	cfg       aws.Config
+	master    []byte
+	stores    *account.Stores
 	data      *table.Table
-	directory *auth.Directory
 	companies *catalog.Catalog
 	sealer    *seal.Sealer
 }
 
-func (o *opened) gate() *auth.Gate {
-	return auth.NewGate(o.directory, app.Sites{Companies: o.companies}, audit.New(o.data))
-}
+func (o *opened) sites() app.Sites { return app.Sites{Companies: o.companies} }
 
 func open(access account.Access) (*opened, error) {
 	cfg, err := account.Config(os.Getenv)
@@ -108,15 +135,7 @@ func open(access account.Access) (*opened, error) {
 		return nil, err
 	}
 	data, err := stores.Data(cursors, sealer)
-	if err != nil {
-		return nil, err
-	}
-	credentials, err := stores.Directory(cursors, sealer)
-	if err != nil {
-		return nil, err
-	}
-	directory, err := auth.NewDirectory(credentials, master)
-	return &opened{cfg, data, directory, catalog.New(data, heldCompanies), sealer}, err
+	return &opened{cfg, master, stores, data, catalog.New(data, heldCompanies), sealer}, err
 }
 
 // heldCompanies bounds the companies in memory, in bytes of their definitions: a

@@ -7,6 +7,7 @@
 package local
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -51,6 +52,7 @@ type Options struct {
 	Getenv    func(string) string // nil: an empty environment
 	Dev       bool                // demo pages
 	Origins   []string            // of this server's own pages, which may stand for any company's site
+	Open      int                 // how many companies' files are kept open; 0 = [OpenFiles]
 	Models    *model.Models       // nil: those the environment names
 }
 
@@ -71,12 +73,17 @@ type Local struct {
 	stop    context.CancelFunc
 }
 
+// OpenFiles is how many companies' files are kept open if nobody says. Each takes about
+// 1 MB of memory; one that is not open costs its next turn some milliseconds.
+const OpenFiles = 256
+
 // Open opens the data directory and brings the companies' folders into it. A mistake in
 // any company's folder is an error, and nothing was changed.
 func Open(ctx context.Context, o Options) (_ *Local, err error) {
 	if o.Getenv == nil {
 		o.Getenv = func(string) string { return "" }
 	}
+	o.Open = cmp.Or(o.Open, OpenFiles)
 	l := &Local{stop: func() {}}
 	defer func() {
 		if err != nil {
@@ -209,7 +216,7 @@ func (l *Local) openStores(o Options, master []byte) error {
 	if err := os.MkdirAll(tenants, 0o700); err != nil {
 		return err
 	}
-	items, err := sqlitetable.Open(tenants, cursors, nil)
+	items, err := sqlitetable.Open(tenants, cursors, &sqlitetable.Options{MaxOpen: o.Open})
 	if err != nil {
 		return err
 	}
@@ -218,7 +225,7 @@ func (l *Local) openStores(o Options, master []byte) error {
 	if err := l.openDirectory(o.Data, master); err != nil {
 		return err
 	}
-	if l.search, err = sqlitesearch.Open(tenants, nil); err != nil {
+	if l.search, err = sqlitesearch.Open(tenants, &sqlitesearch.Options{Files: o.Open}); err != nil {
 		return err
 	}
 	l.closers = append(l.closers, l.search.Close)

@@ -10,9 +10,12 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"time"
+
+	"switchboard/shared/tenant/auth"
 )
 
 // ErrStopping is the cause with which requests are cancelled when the process
@@ -87,16 +90,11 @@ func or(d, otherwise time.Duration) time.Duration {
 	return otherwise
 }
 
-// reserved are headers that only a gateway may set. In one process there is no
-// gateway in front, so whoever sends them pretends.
-var reserved = []string{"X-Request-Id", "X-Amz-Tenant-Id", "X-Amzn-Requestid"}
-
-// fromOutside drops what a client must not say.
+// fromOutside drops what a client must not say. In one process there is no gateway in
+// front that could say it, so whoever does pretends.
 func fromOutside(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		for _, name := range reserved {
-			delete(r.Header, name)
-		}
+		maps.DeleteFunc(r.Header, func(name string, _ []string) bool { return auth.Reserved(name) })
 		h.ServeHTTP(w, r)
 	})
 }

@@ -1,10 +1,10 @@
-// Package lambdahost runs an http.Handler behind API Gateway on Lambda, streaming,
-// and a [Worker] behind a table's stream and a schedule.
+// Package lambdahost runs an http.Handler behind API Gateway on Lambda, streaming, the
+// gateway's authorizer, and a [Worker] behind a table's stream and a schedule.
 //
 // Only the mains under functions/ import it; beside it stands httphost, which
 // runs the same handlers in one process.
 //
-//	gateway event --newRequest--> *http.Request --> the app
+//	gateway event --newRequest--> *http.Request --> the app, with the authorizer's word
 //	Runtime API <--prelude, 8 NUL bytes, body-- stream <-- exchange (http.ResponseWriter)
 //
 // Its one promise: an answer ends cleanly only if its handler returned. A panic

@@ -47,17 +47,44 @@ func Handler(h http.Handler) func(context.Context, events.APIGatewayProxyRequest
 		}
 		ctx, stop := requestContext(ctx)
 		r, err := newRequest(ctx, &ev)
-		serve := h
+		vouched, serve := principalOf(&ev), h
 		if err != nil {
 			serve = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { refuse(w, r, err) })
 		}
 		x := newExchange(stop, r)
-		go x.run(serve)
+		go x.run(serve, vouched)
 		<-x.begun
 		return &events.APIGatewayProxyStreamingResponse{
 			StatusCode: x.status, MultiValueHeaders: x.sent, Body: x,
 		}, nil
 	}
+}
+
+// behindAuthorizer is a handler that is told what the gateway's authorizer said of a
+// request.
+type behindAuthorizer interface {
+	ServePrincipal(http.ResponseWriter, *http.Request, auth.PrincipalToken)
+}
+
+var _ behindAuthorizer = (*auth.Door)(nil)
+
+// principalKey is the one member of an authorizer's context that is ours; [Authorizer]
+// writes it, and nothing else of the context is read.
+const principalKey = "principal"
+
+// principalOf is what the authorizer said; "" where there was none.
+func principalOf(ev *events.APIGatewayProxyRequest) auth.PrincipalToken {
+	text, _ := ev.RequestContext.Authorizer[principalKey].(string)
+	return auth.PrincipalToken(text)
+}
+
+// serveVouched serves a request with what the authorizer said of it, to whom can hear it.
+func serveVouched(h http.Handler, w http.ResponseWriter, r *http.Request, vouched auth.PrincipalToken) {
+	if b, ok := h.(behindAuthorizer); ok {
+		b.ServePrincipal(w, r, vouched)
+		return
+	}
+	h.ServeHTTP(w, r)
 }
 
 // requestContext derives a request's context from the invocation's.
@@ -76,7 +103,7 @@ func requestContext(ctx context.Context) (context.Context, context.CancelCauseFu
 }
 
 // run calls h and ends the answer as h did.
-func (x *exchange) run(h http.Handler) {
+func (x *exchange) run(h http.Handler, vouched auth.PrincipalToken) {
 	defer close(x.done)
 	returned := false
 	defer func() {
@@ -88,7 +115,7 @@ func (x *exchange) run(h http.Handler) {
 			x.fail(v)
 		}
 	}()
-	h.ServeHTTP(x, x.request)
+	serveVouched(h, x, x.request, vouched)
 	returned = true
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/aws/aws-lambda-go/lambdacontext"
 
 	"switchboard/shared/problem"
+	"switchboard/shared/tenant/auth"
 )
 
 const requestIDHeader = "X-Request-Id"
@@ -77,42 +78,46 @@ func query(ev *events.APIGatewayProxyRequest) url.Values {
 	return q
 }
 
-// copyHeaders copies what the client sent, less what only the inside may say. It
-// goes in order of name, so that two spellings of one name are joined alike each
-// time. A malformed header is refused rather than dropped: a request without its
-// Idempotency-Key is another request.
+// copyHeaders copies what the client sent to the request.
 func copyHeaders(r *http.Request, ev *events.APIGatewayProxyRequest) error {
-	in := ev.MultiValueHeaders
-	if len(in) == 0 {
-		in = make(map[string][]string, len(ev.Headers))
-		for k, v := range ev.Headers {
-			in[k] = []string{v}
-		}
+	h, err := headers(ev.Headers, ev.MultiValueHeaders)
+	if err != nil {
+		return err
 	}
-	for _, name := range slices.Sorted(maps.Keys(in)) {
-		if !isToken(name) {
-			return problem.New(problem.Invalid, "lambdahost.copyHeaders", "The name of a header is malformed.")
-		}
-		key := http.CanonicalHeaderKey(name)
-		if reserved(key) {
-			continue
-		}
-		for _, v := range in[name] {
-			if !isFieldValue(v) {
-				return problem.Bad("lambdahost.copyHeaders", key, "The header %s is malformed.", key)
-			}
-			r.Header[key] = append(r.Header[key], strings.Trim(v, " \t"))
-		}
-	}
+	maps.Copy(r.Header, h)
 	r.Host = cmp.Or(r.Header.Get("Host"), ev.RequestContext.DomainName)
 	r.Header.Del("Host") // net/http's server keeps it in Request.Host alone
 	return nil
 }
 
-// reserved reports whether only the inside may set the header. A client that could
-// would choose its own tenant or put its words into another's log lines.
-func reserved(key string) bool {
-	return key == requestIDHeader || key == "X-Amz-Tenant-Id" || strings.HasPrefix(key, "X-Switchboard-")
+// headers are what the client sent, less what only the inside may say. They are read in
+// order of name, so that two spellings of one name are joined alike each time. A
+// malformed header is refused rather than dropped: a request without its
+// Idempotency-Key is another request.
+func headers(single map[string]string, multi map[string][]string) (http.Header, error) {
+	if len(multi) == 0 { // the console's test requests come without it
+		multi = make(map[string][]string, len(single))
+		for k, v := range single {
+			multi[k] = []string{v}
+		}
+	}
+	out := make(http.Header, len(multi))
+	for _, name := range slices.Sorted(maps.Keys(multi)) {
+		if !isToken(name) {
+			return nil, problem.New(problem.Invalid, "lambdahost.headers", "The name of a header is malformed.")
+		}
+		key := http.CanonicalHeaderKey(name)
+		if auth.Reserved(key) {
+			continue
+		}
+		for _, v := range multi[name] {
+			if !isFieldValue(v) {
+				return nil, problem.Bad("lambdahost.headers", key, "The header %s is malformed.", key)
+			}
+			out[key] = append(out[key], strings.Trim(v, " \t"))
+		}
+	}
+	return out, nil
 }
 
 // content returns the body and its length. It is decoded while it is read, so a

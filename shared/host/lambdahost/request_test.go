@@ -106,14 +106,17 @@ func TestNobodyOutsideSetsAnInternalHeader(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{
 		"X-Amz-Tenant-Id", "x-amz-tenant-id", "X-REQUEST-ID", "x-request-id",
-		"X-Switchboard-Tenant", "x-switchboard-anything", "X-Switchboard-",
+		"X-Switchboard-Tenant", "x-switchboard-anything", "X-Switchboard-", "x-request-from", "X-Tenant-Id", "X-Project-Id", "X-User-Id",
+		"x-amzn-request-context", "X-Amzn-Lambda-Context", "X-Amzn-Oidc-Data", "X-Amzn-Oidc-Identity", "X-AMZN-TRACE-ID", "x-amzn-apigateway-api-id",
+		"X-Apigateway-Event", "X-Principal", "x-principal-id", "X-Authorizer-Principal", "X-Forwarded-User", "X-Forwarded-Email", "X-Forwarded-Groups",
+		"X-Auth-Request-Email", "Remote-User", "X-Remote-User", "X-Jwt-Claim-Sub", "X-Forwarded-Claims", "X-Ms-Client-Principal-Id", "X-Goog-Authenticated-User-Id",
 	} {
 		ev := request(t, "GET", "/")
-		ev.MultiValueHeaders = map[string][]string{name: {"forged", "twice"}, "X-Other": {"kept"}}
+		ev.MultiValueHeaders = map[string][]string{name: {"forged", "twice"}, "X-Other": {"kept"}, "X-Api-Key": {"kept"}, "X-Forwarded-For": {"kept"}}
 		single := request(t, "GET", "/")
-		single.Headers = map[string]string{name: "forged", "X-Other": "kept"}
+		single.Headers = map[string]string{name: "forged", "X-Other": "kept", "x-api-key": "kept", "x-forwarded-for": "kept"}
 		for _, ev := range []events.APIGatewayProxyRequest{ev, single} {
-			want := http.Header{"X-Request-Id": {"gateway-id"}, "X-Other": {"kept"}}
+			want := http.Header{"X-Request-Id": {"gateway-id"}, "X-Other": {"kept"}, "X-Api-Key": {"kept"}, "X-Forwarded-For": {"kept"}}
 			if diff := cmp.Diff(want, deliver(t, ev).Header); diff != "" {
 				t.Errorf("%s: %s", name, diff)
 			}

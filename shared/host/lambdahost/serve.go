@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-lambda-go/lambdacontext"
 
 	"switchboard/shared/problem"
+	"switchboard/shared/tenant/auth"
 )
 
 // openTimeout leaves room in the 10 seconds that Lambda grants the init phase:
@@ -50,14 +51,16 @@ func newApp[D any](open func(context.Context) (D, error), routes func(D) http.Ha
 	}}}
 }
 
-func (a *app) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (a *app) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.ServePrincipal(w, r, "") }
+
+func (a *app) ServePrincipal(w http.ResponseWriter, r *http.Request, vouched auth.PrincipalToken) {
 	h, err := a.opened()
 	if err != nil {
 		logUnopened(r.Context(), err)
 		refuse(w, r, &problem.Error{Kind: problem.Unavailable, Op: "lambdahost.Serve", RetryAfter: time.Second})
 		return
 	}
-	h.ServeHTTP(w, r)
+	serveVouched(h, w, r, vouched)
 }
 
 // opening is a value that is opened when first needed.

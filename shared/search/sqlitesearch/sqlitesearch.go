@@ -166,7 +166,7 @@ func (f *file) open(root *os.Root, id tenant.ID) error {
 	if err := root.Mkdir(name, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
 		return err
 	}
-	for _, p := range []string{name, filepath.Join(name, "search.db")} {
+	for _, p := range []string{name, filepath.Join(name, "search.db"), filepath.Join(name, "search.db-wal")} {
 		info, err := root.Lstat(p)
 		if err == nil && info.Mode()&os.ModeSymlink != 0 {
 			return errors.New("sqlitesearch: " + p + " is a symbolic link")
@@ -180,11 +180,20 @@ func (f *file) open(root *os.Root, id tenant.ID) error {
 		return err
 	}
 	f.conn = conn
-	if err := f.prepare(); err != nil {
-		f.close()
-		return err
+	err = f.prepare()
+	// SQLite makes them readable by others.
+	for _, part := range []string{"search.db", "search.db-wal"} {
+		if err == nil {
+			err = root.Chmod(filepath.Join(name, part), 0o600)
+		}
+		if errors.Is(err, os.ErrNotExist) {
+			err = nil
+		}
 	}
-	return nil
+	if err != nil {
+		f.close()
+	}
+	return err
 }
 
 func (f *file) close() error {

@@ -63,6 +63,20 @@ func TestItIsThereAfterAReopen(t *testing.T) {
 	}
 }
 
+// TestTheFilesAreTheirOwners: a backup or a copy keeps a file's mode, not its directory's.
+func TestTheFilesAreTheirOwners(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if err := open(t, dir).Replace(t.Context(), tenanttest.Scope("one"), docs("a", "heron"), nil); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"search.db", "search.db-wal"} {
+		if info, err := os.Stat(filepath.Join(dir, "one", name)); err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("%s: %v, %v", name, info, err)
+		}
+	}
+}
+
 // TestADamagedFileHarmsItsTenantAlone covers a file with nonsense in it, and a
 // directory that is a link to another tenant's.
 func TestADamagedFileHarmsItsTenantAlone(t *testing.T) {

@@ -28,7 +28,10 @@ type Directory struct {
 	table  *table.Table
 	hash   hasher
 	tokens *tokens
-	idkeys []byte // what identity keys are derived from
+	idkeys identityKeys
+	// tenants is where the standing of each project is kept for those who do not read
+	// the directory; nil where everybody does. See WithStandings.
+	tenants *table.Table
 }
 
 // NewDirectory keeps credentials in t, hashed under a key derived from master, and
@@ -46,8 +49,8 @@ func NewDirectory(t *table.Table, master []byte) (*Directory, error) {
 	if err != nil {
 		return nil, err
 	}
-	ids, err := Derive(master, "identity keys")
-	return &Directory{t, h, tk, ids}, err
+	ids, err := newIdentityKeys(master)
+	return &Directory{table: t, hash: h, tokens: tk, idkeys: ids}, err
 }
 
 // Issue makes a credential like c, with a new ID, and returns it with its text,
@@ -73,6 +76,11 @@ func (d *Directory) Issue(ctx context.Context, c Credential) (Credential, Secret
 	if err := d.table.Write(ctx, scope.Directory(), ops...); err != nil {
 		return Credential{}, Secret{}, err
 	}
+	if c.Kind == IdentityKey { // the one kind that is looked for, rather than shown
+		if err := d.tell(ctx, c); err != nil {
+			return Credential{}, Secret{}, err
+		}
+	}
 	return c, Secret{&text}, nil
 }
 
@@ -82,15 +90,20 @@ func (d *Directory) textOf(c Credential) string {
 	case Publishable:
 		return string(c.Kind) + "_" + c.ID
 	case IdentityKey:
-		return d.identityText(c.ID)
+		return d.idkeys.text(c.ID)
 	}
 	return string(c.Kind) + "_" + c.ID + "_" + random(secretLen)
 }
 
-// identityText returns an identity key's text. It is derived, not stored: we have to
-// know it to check a signature, and what is not stored cannot be read.
-func (d *Directory) identityText(id string) string {
-	mac := hmac.New(sha256.New, d.idkeys)
+// identityKeys is what the texts of identity keys are derived from.
+type identityKeys []byte
+
+func newIdentityKeys(master []byte) (identityKeys, error) { return Derive(master, "identity keys") }
+
+// text returns an identity key's text. It is derived, not stored: we have to know it to
+// check a signature, and what is not stored cannot be read.
+func (k identityKeys) text(id string) string {
+	mac := hmac.New(sha256.New, k)
 	mac.Write([]byte(id))
 	return string(IdentityKey) + "_" + id + "_" + hex.EncodeToString(mac.Sum(nil)[:secretLen/2])
 }
@@ -121,7 +134,8 @@ func completeGrant(c *Credential) error {
 }
 
 // Revoke ends a credential. It is dead everywhere within 60 seconds. Revoking
-// twice is no error; an unknown id is NotFound.
+// twice is no error, and repairs what the first time left undone; an unknown id is
+// NotFound.
 func (d *Directory) Revoke(ctx context.Context, keyID string) error {
 	_, err := d.revoke(ctx, keyID, func(Credential) bool { return true })
 	return err
@@ -149,6 +163,9 @@ func (d *Directory) revoke(ctx context.Context, keyID string, may func(Credentia
 		return true, nil
 	})
 	c.Hash = nil
+	if err == nil {
+		err = d.tell(ctx, c)
+	}
 	return c, err
 }
 

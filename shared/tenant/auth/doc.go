@@ -10,5 +10,8 @@
 // A credential is <kind>_<keyId>_<secret>. The directory, which is the one store
 // outside every tenant, keeps for each keyId a keyed hash of the whole
 // credential; looking one up costs nothing while it is held in memory, and a
-// revoked one is dead everywhere within 60 seconds.
+// revoked one is dead everywhere within 60 seconds (revocation.go adds up how).
+//
+// A [Gate] reads the directory itself, or stands behind an [Authorizer] that does and
+// has its word for each request: a [PrincipalToken]. All else of the way in is one path.
 package auth

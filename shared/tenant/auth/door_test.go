@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"switchboard/shared/seal/sealtest"
+	"switchboard/shared/table"
 	"switchboard/shared/table/sqlitetable"
 	"switchboard/shared/tenant"
 	"switchboard/shared/tenant/auth"
@@ -82,17 +83,23 @@ func newDoor(t testing.TB, routes ...auth.Route) *door {
 // newSite is newDoor with sites that may have widget tokens, and with a witness.
 func newSite(t testing.TB, known auth.Sites, w auth.Witness, routes ...auth.Route) *door {
 	t.Helper()
-	files := t.TempDir()
-	tbl, err := sqlitetable.Open(files, make([]byte, 32), nil)
-	if err != nil {
-		t.Fatal(err)
+	return overDirectory(t, known, w, routes...)
+}
+
+// way is one of the two in which a gate learns who asks.
+type way func(t testing.TB, sites auth.Sites, w auth.Witness, routes ...auth.Route) *door
+
+// bothWays runs a test with each: whoever is let in by one is by the other, too.
+func bothWays(t *testing.T, test func(*testing.T, way)) {
+	for name, w := range map[string]way{"over the directory": overDirectory, "behind an authorizer": behindAuthorizer} {
+		t.Run(name, func(t *testing.T) { test(t, w) })
 	}
-	t.Cleanup(func() { tbl.Close() })
-	dir, err := auth.NewDirectory(tbl.SealedBy(sealtest.New(t)), master)
-	if err != nil {
-		t.Fatal(err)
-	}
-	d := &door{dir, auth.NewGate(dir, known, w), files, nil}
+}
+
+func overDirectory(t testing.TB, known auth.Sites, w auth.Witness, routes ...auth.Route) *door {
+	t.Helper()
+	dir, files := newDirectory(t)
+	d := &door{dir: dir, gate: auth.NewGate(dir, known, w), files: files}
 	if known, ok := known.(sites); ok {
 		for id := range known {
 			d.project(t, id)
@@ -115,6 +122,33 @@ func (d *door) project(t testing.TB, name string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// behindAuthorizer has an authorizer in front, and reads no directory.
+func behindAuthorizer(t testing.TB, sites auth.Sites, w auth.Witness, routes ...auth.Route) *door {
+	t.Helper()
+	d, _ := newBehind(t, sites, w, routes...)
+	return d
+}
+
+func newDirectory(t testing.TB) (dir *auth.Directory, files string) {
+	t.Helper()
+	files = t.TempDir()
+	dir, err := auth.NewDirectory(newTable(t, files), master)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir, files
+}
+
+func newTable(t testing.TB, files string) *table.Table {
+	t.Helper()
+	tbl, err := sqlitetable.Open(files, make([]byte, 32), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { tbl.Close() })
+	return tbl.SealedBy(sealtest.New(t))
 }
 
 // issue makes a credential like c of project acme.

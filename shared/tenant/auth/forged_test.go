@@ -12,9 +12,11 @@ import (
 	"switchboard/shared/tenant/auth"
 )
 
-func TestForgedTokens(t *testing.T) {
+func TestForgedTokens(t *testing.T) { bothWays(t, testForgedTokens) }
+
+func testForgedTokens(t *testing.T, by way) {
 	t.Parallel()
-	p := newPage(t)
+	p := newPage(t, by)
 	good := p.give(t, p.pk, website).Token
 	parts := strings.Split(good, ".")
 	claims := jwt.MapClaims{}
@@ -62,9 +64,11 @@ func TestForgedTokens(t *testing.T) {
 	}
 }
 
-func TestIdentity(t *testing.T) {
+func TestIdentity(t *testing.T) { bothWays(t, testIdentity) }
+
+func testIdentity(t *testing.T, by way) {
 	t.Parallel()
-	p := newPage(t)
+	p := newPage(t, by)
 	key, secret := p.issue(t, auth.Credential{Kind: auth.IdentityKey})
 	foreign, foreignSecret := p.issue(t, auth.Credential{Kind: auth.IdentityKey, Project: "bolt"})
 	sk, _ := p.issue(t, auth.Credential{})

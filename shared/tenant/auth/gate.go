@@ -7,19 +7,20 @@ import (
 	"strings"
 	"time"
 
-	"switchboard/shared/cache"
 	"switchboard/shared/problem"
 	"switchboard/shared/tenant"
 	"switchboard/shared/tenant/internal/scope"
 )
 
-// Gate checks credentials against a directory and holds what it learned in memory.
+// Gate checks credentials. What is known of one it has from its source: a directory, or
+// the token of an authorizer that has one.
 type Gate struct {
-	dir      *Directory
-	keys     *cache.Cache[struct{}, Credential]
-	projects *cache.Cache[struct{}, Project]
-	sites    Sites
-	witness  Witness
+	dir     *Directory // nil where the authorizer alone reads it; administration needs it
+	source  source
+	tokens  *tokens
+	idkeys  identityKeys
+	sites   Sites
+	witness Witness
 }
 
 // Sites says what a company's own site may do. The companies' folders know.
@@ -49,29 +50,30 @@ type Witness interface {
 // NewGate returns a Gate over the directory. Without sites there are no widget
 // tokens, and without a witness no operator can act as a company.
 func NewGate(dir *Directory, sites Sites, w Witness) *Gate {
-	return &Gate{
-		dir: dir, sites: sites, witness: w,
-		keys: cache.New(cache.Config[struct{}, Credential]{What: "credential", Most: maxHeld, MostAbsent: maxUnknown,
-			Read: func(ctx context.Context, _ struct{}, id string) (Credential, bool, error) {
-				c, err := dir.read(ctx, id)
-				return c, c.ID != "", err
-			}}),
-		// A project without a record is an active one: its absence is held, and looked
-		// up again, like a record.
-		projects: cache.New(cache.Config[struct{}, Project]{What: "project", Most: maxHeld,
-			Read: func(ctx context.Context, _ struct{}, id string) (Project, bool, error) {
-				p, err := dir.project(ctx, id)
-				return p, true, err
-			}}),
-	}
+	return &Gate{dir: dir, source: newLookups(dir, heldByGate), tokens: dir.tokens, idkeys: dir.idkeys, sites: sites, witness: w}
 }
 
-// maxHeld bounds the records held in memory, and maxUnknown the ids held that belong
-// to none. A revocation or a suspension bites within cache.Stale.
-const (
-	maxHeld    = 20_000
-	maxUnknown = 4_000
-)
+// source is where a gate learns what a credential stands for.
+type source interface {
+	// find returns the key that was shown, or that a widget token was given for; the
+	// zero principal if it is nobody's.
+	find(ctx context.Context, s shown) (principal, error)
+	// active refuses what belongs to a project or a person that was suspended. It is for
+	// a request, of which the principal was found just now, and costs a warm one nothing.
+	active(ctx context.Context, p principal) error
+	// stands is active and more: the principal may have been found a while ago.
+	stands(ctx context.Context, p principal) error
+	// hasIdentityKey reports whether the key is one of the project's that hold.
+	hasIdentityKey(ctx context.Context, sc tenant.Scope, keyID string) (bool, error)
+}
+
+// shown is what a request says of who it is from.
+type shown struct {
+	text    string // the whole credential
+	keyID   string
+	signed  bool           // by us: the text is a widget token that holds
+	vouched PrincipalToken // from the gateway's authorizer
+}
 
 // unauthenticated is the one answer to every credential that does not hold.
 func unauthenticated() error {
@@ -82,6 +84,12 @@ func unauthenticated() error {
 type principal struct {
 	Credential          // the key; behind a widget token, the one it was given for
 	visitor    *visitor // nil but for a widget token
+
+	// age is how old what is known of the key is. An authorizer's word has instead
+	// until when it holds, and whether the principal was suspended.
+	age       time.Duration
+	until     time.Time
+	suspended bool
 }
 
 // kind is that of what the request carried.
@@ -103,38 +111,43 @@ func (p principal) can() tenant.Capability {
 	return p.Can
 }
 
-// authenticate returns who the request's credential belongs to.
-func (g *Gate) authenticate(ctx context.Context, h http.Header) (principal, error) {
+// authenticate returns who the request's credential belongs to. vouched is what the
+// gateway's authorizer said of it, if there is one.
+func (g *Gate) authenticate(ctx context.Context, h http.Header, vouched PrincipalToken) (principal, error) {
 	text, ok := bearer(h)
 	if !ok {
 		return principal{}, unauthenticated()
 	}
+	s := shown{text: text, vouched: vouched}
 	if strings.Contains(text, ".") { // none of our alphabet: a token
-		v, ok := g.dir.tokens.open(text, time.Now())
+		v, ok := g.tokens.open(text, time.Now())
 		if !ok {
 			return principal{}, unauthenticated()
 		}
-		c, err := g.keys.Get(ctx, struct{}{}, v.Key)
+		s.keyID, s.signed = v.Key, true
+		p, err := g.source.find(ctx, s)
 		if err != nil {
 			return principal{}, err
 		}
-		if c.Kind != Publishable || c.Project != v.Project || !c.live(time.Now()) {
+		if p.Kind != Publishable || p.Project != v.Project || !p.live(time.Now()) {
 			return principal{}, unauthenticated()
 		}
-		return principal{c, v}, nil
+		p.visitor = v
+		return p, nil
 	}
 	kind, id, ok := parse(text)
 	if !ok {
 		return principal{}, unauthenticated()
 	}
-	c, err := g.keys.Get(ctx, struct{}{}, id)
+	s.keyID = id
+	p, err := g.source.find(ctx, s)
 	if err != nil {
 		return principal{}, err
 	}
-	if !g.dir.hash.matches(text, c.Hash) || c.Kind != kind || !c.live(time.Now()) {
+	if p.Kind != kind || !p.live(time.Now()) {
 		return principal{}, unauthenticated()
 	}
-	return principal{Credential: c}, nil
+	return p, nil
 }
 
 // bearer returns the one credential of a request. Two that differ are refused:
@@ -173,7 +186,7 @@ func forbidden() error {
 
 // admit returns the scope of a request on a route that allows what a says.
 func (g *Gate) admit(w http.ResponseWriter, r *http.Request, a Allow) (tenant.Scope, principal, error) {
-	p, err := g.authenticate(r.Context(), r.Header)
+	p, err := g.authenticate(r.Context(), r.Header, vouchedFor(w))
 	if err != nil {
 		return tenant.Scope{}, p, err
 	}
@@ -192,39 +205,16 @@ func (g *Gate) admit(w http.ResponseWriter, r *http.Request, a Allow) (tenant.Sc
 	if p.can()&a.Can != a.Can || p.visitor == nil && p.Role < a.Role {
 		return tenant.Scope{}, p, forbidden()
 	}
-	if err := g.active(r.Context(), p); err != nil {
+	if err := g.source.active(r.Context(), p); err != nil {
 		return tenant.Scope{}, p, err
 	}
 	sc, err := p.scope()
 	return sc, p, err
 }
 
-// active refuses what belongs to a project or a person that was suspended.
-func (g *Gate) active(ctx context.Context, p principal) error {
-	pr, err := g.projects.Get(ctx, struct{}{}, p.Project)
-	if err != nil {
-		return err
-	}
-	if !pr.Suspended.IsZero() || p.visitor != nil && pr.blocks(p.visitor.Subject) {
-		return &problem.Error{Kind: problem.Forbidden, Reason: problem.ReasonSuspended, Op: "auth.active", Detail: "This is suspended."}
-	}
-	return nil
-}
-
-// stands reports whether the principal of an open stream may still have it. A
-// directory that does not answer says nothing against it until what is held is stale.
-func (g *Gate) stands(ctx context.Context, p principal) error {
-	c, err := g.keys.Get(ctx, struct{}{}, p.ID)
-	if err != nil {
-		return err
-	}
-	if c.ID != p.ID || !c.live(time.Now()) {
-		return unauthenticated()
-	}
-	if p.kind() == OperatorKey {
-		return nil
-	}
-	return g.active(ctx, p)
+// suspended is the answer to what belongs to a suspended project or person.
+func suspended() error {
+	return &problem.Error{Kind: problem.Forbidden, Reason: problem.ReasonSuspended, Op: "auth.active", Detail: "This is suspended."}
 }
 
 // scope mints what the principal may do. An operator key has no project and so no
@@ -264,7 +254,7 @@ func (g *Gate) actAs(r *http.Request, request string, p principal) (tenant.Scope
 		return tenant.Scope{}, problem.New(problem.Forbidden, op,
 			"An operator opens a company's data with the headers %s: PROJECT and %s: why, in 8 to 500 characters.", actAsHeader, reasonHeader)
 	}
-	sc, err := g.operatorIn(r.Context(), as[0], p)
+	sc, err := g.operatorIn(r.Context(), as[0], p, g.served)
 	if err != nil {
 		return tenant.Scope{}, err
 	}

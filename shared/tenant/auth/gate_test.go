@@ -31,9 +31,11 @@ import (
 var requestID = regexp.MustCompile(`"request_id":"[^"]*"`)
 
 // Every credential that does not hold gets one answer, to the byte.
-func TestUnauthenticated(t *testing.T) {
+func TestUnauthenticated(t *testing.T) { bothWays(t, testUnauthenticated) }
+
+func testUnauthenticated(t *testing.T, by way) {
 	t.Parallel()
-	d := newDoor(t)
+	d := by(t, nil, nil)
 	c, good := d.issue(t, auth.Credential{})
 	revoked, dead := d.issue(t, auth.Credential{})
 	if err := d.dir.Revoke(t.Context(), revoked.ID); err != nil {
@@ -97,9 +99,11 @@ func TestUnauthenticated(t *testing.T) {
 	}
 }
 
-func TestScopeIsTheCredentials(t *testing.T) {
+func TestScopeIsTheCredentials(t *testing.T) { bothWays(t, testScopeIsTheCredentials) }
+
+func testScopeIsTheCredentials(t *testing.T, by way) {
 	t.Parallel()
-	d := newDoor(t)
+	d := by(t, nil, nil)
 	_, a := d.issue(t, auth.Credential{Project: "acme"})
 	_, b := d.issue(t, auth.Credential{Project: "beta"})
 	for text, project := range map[string]string{a: "acme", b: "beta"} {
@@ -114,9 +118,13 @@ func TestScopeIsTheCredentials(t *testing.T) {
 
 // A Scope has what its credential has, and not a bit more.
 func TestScopeIsNoWiderThanTheCredential(t *testing.T) {
+	bothWays(t, testScopeIsNoWiderThanTheCredential)
+}
+
+func testScopeIsNoWiderThanTheCredential(t *testing.T, by way) {
 	t.Parallel()
 	var got tenant.Scope
-	d := newDoor(t, noBody("GET /scope", func(_ context.Context, sc tenant.Scope) error { got = sc; return nil }))
+	d := by(t, nil, nil, noBody("GET /scope", func(_ context.Context, sc tenant.Scope) error { got = sc; return nil }))
 	for _, can := range []tenant.Capability{tenant.CanChat, tenant.CanReadConversations, tenant.CanChat | tenant.CanReadConversations} {
 		c, text := d.issue(t, auth.Credential{Can: can})
 		wantStatus(t, ask(d, "GET", "/scope", "", "Authorization", "Bearer "+text), 200)
@@ -131,10 +139,12 @@ func TestScopeIsNoWiderThanTheCredential(t *testing.T) {
 	}
 }
 
-func TestForbidden(t *testing.T) {
+func TestForbidden(t *testing.T) { bothWays(t, testForbidden) }
+
+func testForbidden(t *testing.T, by way) {
 	t.Parallel()
 	ok := func(http.ResponseWriter, *http.Request) {}
-	d := newDoor(t, echo(),
+	d := by(t, nil, nil, echo(),
 		auth.JSON("GET /none", auth.Allow{}, pass), auth.JSON("GET /op", auth.Allow{Kinds: []auth.Kind{auth.OperatorKey}}, pass),
 		auth.Public("GET /public", http.HandlerFunc(ok)))
 	_, pk := d.issue(t, auth.Credential{Kind: auth.Publishable})
@@ -185,54 +195,6 @@ func TestDirectoryDown(t *testing.T) {
 		wantStatus(t, d.say(known), 503)
 		synctest.Wait()
 	})
-}
-
-func TestRevocationBites(t *testing.T) {
-	for _, when := range []time.Duration{0, 24 * time.Second, 26 * time.Second, 49 * time.Second} {
-		synctest.Test(t, func(t *testing.T) {
-			d := newDoor(t)
-			c, text := d.issue(t, auth.Credential{})
-			wantStatus(t, d.say(text), 200)
-			time.Sleep(when)
-			wantStatus(t, d.say(text), 200)
-			synctest.Wait()
-			if err := d.dir.Revoke(t.Context(), c.ID); err != nil {
-				t.Fatal(err)
-			}
-			for waited := 0; d.say(text).Code != 401; waited++ {
-				if waited > 60 {
-					t.Fatalf("still good %d s after it was revoked", waited)
-				}
-				time.Sleep(time.Second)
-				synctest.Wait()
-			}
-			synctest.Wait()
-		})
-	}
-}
-
-func TestExpiryBitesAtOnce(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		d := newDoor(t)
-		_, text := d.issue(t, auth.Credential{Expires: time.Now().Add(10 * time.Second)})
-		wantStatus(t, d.say(text), 200)
-		time.Sleep(10 * time.Second)
-		wantStatus(t, d.say(text), 401)
-	})
-}
-
-// A machine that slept wakes up with an old memory; it must not believe it.
-func TestRevocationBitesAfterSleep(t *testing.T) {
-	t.Parallel()
-	d := newDoor(t)
-	c, text := d.issue(t, auth.Credential{})
-	wantStatus(t, d.say(text), 200)
-	if err := d.dir.Revoke(t.Context(), c.ID); err != nil {
-		t.Fatal(err)
-	}
-	wantStatus(t, d.say(text), 200) // control: it is held
-	d.gate.Suspend(cache.Stale)
-	wantStatus(t, d.say(text), 401)
 }
 
 // Guessed ids take bounded memory and do not push out a credential that exists.

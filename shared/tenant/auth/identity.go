@@ -71,14 +71,14 @@ func (g *Gate) identitySecret(ctx context.Context, sc tenant.Scope, id string) (
 	if !isKeyID(id) {
 		return nil, unauthenticated()
 	}
-	c, err := g.keys.Get(ctx, struct{}{}, id)
+	ok, err := g.source.hasIdentityKey(ctx, sc, id)
 	if err != nil {
 		return nil, err
 	}
-	if c.Kind != IdentityKey || c.Project != sc.Project().String() || !c.live(time.Now()) {
+	if !ok {
 		return nil, unauthenticated()
 	}
-	return []byte(g.dir.identityText(id)), nil
+	return []byte(g.idkeys.text(id)), nil
 }
 
 // has reports whether the site has the assistant.

@@ -51,14 +51,14 @@ const projectWildcard = "{project}"
 func Admin[In, Out any](pattern string, fn func(context.Context, Operator, *Request[In]) (Out, error)) Route {
 	allow := Allow{Kinds: []Kind{OperatorKey}}
 	return Route{Pattern: pattern, Allow: allow, Admin: true, Body: bodyOf[In](), serve: func(g *Gate, w http.ResponseWriter, r *http.Request) error {
-		p, err := g.authenticate(r.Context(), r.Header)
+		p, err := g.authenticate(r.Context(), r.Header, vouchedFor(w))
 		if err != nil {
 			return err
 		}
 		if p.kind() != OperatorKey {
 			return forbidden()
 		}
-		in, err := read[In](w, r)
+		in, err := read[In](w, r, MaxAdminBody)
 		if err != nil {
 			return err
 		}
@@ -82,7 +82,7 @@ func Admin[In, Out any](pattern string, fn func(context.Context, Operator, *Requ
 // administers returns the operator's scope in the project of the request's path, once
 // its audit log has what is about to be done to it.
 func (g *Gate) administers(r *http.Request, pattern, request string, p principal) (tenant.Scope, error) {
-	sc, err := g.operatorIn(r.Context(), r.PathValue("project"), p)
+	sc, err := g.operatorIn(r.Context(), r.PathValue("project"), p, g.listed)
 	if err != nil {
 		return tenant.Scope{}, err
 	}
@@ -116,7 +116,7 @@ func (p principal) operates(id tenant.ID) tenant.Scope {
 }
 
 // operatorIn is an operator's scope in a project that is there.
-func (g *Gate) operatorIn(ctx context.Context, named string, p principal) (tenant.Scope, error) {
+func (g *Gate) operatorIn(ctx context.Context, named string, p principal, there func(context.Context, tenant.Scope) (bool, error)) (tenant.Scope, error) {
 	unknown := problem.New(problem.NotFound, "auth.operatorIn", "There is no such project.")
 	id, err := tenant.ParseID(named)
 	if err != nil {
@@ -125,12 +125,34 @@ func (g *Gate) operatorIn(ctx context.Context, named string, p principal) (tenan
 	if g.witness == nil {
 		return tenant.Scope{}, forbidden()
 	}
-	// As it is now: one that was made a moment ago is there.
-	switch project, err := g.dir.Project(ctx, id); {
+	sc := p.operates(id)
+	switch is, err := there(ctx, sc); {
 	case err != nil:
 		return tenant.Scope{}, err
-	case !project.Exists():
+	case !is:
 		return tenant.Scope{}, unknown
 	}
-	return p.operates(id), nil
+	return sc, nil
+}
+
+// listed reports whether the directory has the project, as it is now: one that was made
+// a moment ago is there.
+func (g *Gate) listed(ctx context.Context, sc tenant.Scope) (bool, error) {
+	if g.dir == nil {
+		return false, forbidden()
+	}
+	p, err := g.dir.Project(ctx, sc.Project())
+	return p.Exists(), err
+}
+
+// served reports whether there is a company to act as.
+func (g *Gate) served(ctx context.Context, sc tenant.Scope) (bool, error) {
+	if g.sites == nil {
+		return false, forbidden()
+	}
+	_, err := g.sites.Site(ctx, sc)
+	if problem.Is(err, problem.NotFound) {
+		return false, nil
+	}
+	return err == nil, err
 }

@@ -32,7 +32,9 @@ func (n *notary) Administers(ctx context.Context, sc tenant.Scope, action, reque
 
 // An operator opens a company's data only by its name and with a reason, and only
 // once that is on record.
-func TestActAs(t *testing.T) {
+func TestActAs(t *testing.T) { bothWays(t, testActAs) }
+
+func testActAs(t *testing.T, by way) {
 	t.Parallel()
 	n := &notary{}
 	var seen []who
@@ -41,7 +43,7 @@ func TestActAs(t *testing.T) {
 			seen = append(seen, who{Project: sc.Project().String(), Kind: sc.Kind().String(), Actor: sc.Actor()})
 			return struct{}{}, nil
 		})
-	d := newSite(t, sites{"acme": {}}, n, route, echo())
+	d := by(t, sites{"acme": {}}, n, route, echo())
 	op, text := d.issue(t, auth.Credential{Kind: auth.OperatorKey})
 	_, sk := d.issue(t, auth.Credential{Project: "bolt"})
 	const why = "the customer asked us to look"
@@ -107,7 +109,9 @@ func TestAdminRoutesAreTheOperators(t *testing.T) {
 
 // A revocation or a suspension ends what is open within a minute, and the handler
 // learns why; what is not concerned goes on.
-func TestOpenStreamsEnd(t *testing.T) {
+func TestOpenStreamsEnd(t *testing.T) { bothWays(t, testOpenStreamsEnd) }
+
+func testOpenStreamsEnd(t *testing.T, by way) {
 	for name, end := range map[string]func(*testing.T, *door, auth.Credential) error{
 		"revoked": func(t *testing.T, d *door, c auth.Credential) error { return d.dir.Revoke(t.Context(), c.ID) },
 		"suspended": func(t *testing.T, d *door, _ auth.Credential) error {
@@ -119,7 +123,7 @@ func TestOpenStreamsEnd(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var cause error
-				d := newDoor(t, stream(func(ctx context.Context, out *auth.Reply) error {
+				d := by(t, nil, nil, stream(func(ctx context.Context, out *auth.Reply) error {
 					out.Events()
 					select {
 					case <-ctx.Done():

@@ -173,8 +173,12 @@ func (d *Directory) change(ctx context.Context, id tenant.ID, edit func(*Project
 	if id.IsZero() {
 		return Project{}, problem.New(problem.Internal, "auth.change", "zero project")
 	}
-	return rewrite(ctx, d, projectKey(id.String()), func(p *Project) (bool, error) {
+	p, err := rewrite(ctx, d, projectKey(id.String()), func(p *Project) (bool, error) {
 		p.ID = id.String()
 		return true, edit(p)
 	})
+	if err != nil {
+		return p, err
+	}
+	return p, d.KeepStanding(ctx, id)
 }

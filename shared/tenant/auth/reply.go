@@ -28,7 +28,7 @@ func (r *Reply) JSON(v any) error {
 	if r.ev != nil {
 		return problem.Wrap(problem.Internal, op, errors.New("the answer is a stream already"))
 	}
-	body, err := json.Marshal(v, jsontext.AllowInvalidUTF8(true))
+	body, err := json.Marshal(v, jsontext.AllowInvalidUTF8(true), json.Deterministic(true))
 	if err != nil {
 		return problem.Wrap(problem.Internal, op, err)
 	}

@@ -107,7 +107,7 @@ func route[In any](pattern string, allow Allow, fn func(*Gate, context.Context, 
 		if err != nil {
 			return err
 		}
-		in, err := read[In](w, r)
+		in, err := read[In](w, r, MaxRequestBody)
 		if err != nil {
 			return err
 		}
@@ -125,8 +125,8 @@ func bodyOf[In any]() reflect.Type {
 	return nil
 }
 
-// read reads what a handler may know of the request.
-func read[In any](w http.ResponseWriter, r *http.Request) (in *Request[In], err error) {
+// read reads what a handler may know of the request, whose body has at most most bytes.
+func read[In any](w http.ResponseWriter, r *http.Request, most int64) (in *Request[In], err error) {
 	in = &Request[In]{ID: w.Header().Get(requestIDHeader), path: r.PathValue}
 	if in.query, err = queryOf(r.URL.RawQuery); err != nil {
 		return nil, err
@@ -137,7 +137,7 @@ func read[In any](w http.ResponseWriter, r *http.Request) (in *Request[In], err 
 	if _, none := any(in.Body).(None); none {
 		return in, nil
 	}
-	body, err := readBody(w, r)
+	body, err := readBody(w, r, most)
 	if err != nil {
 		return nil, err
 	}

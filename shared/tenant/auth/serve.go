@@ -18,25 +18,44 @@ import (
 // MaxRequestBody is the most a JSON body may have, in bytes.
 const MaxRequestBody = 256 << 10
 
+// MaxAdminBody is the same for the admin API, where a company's files come in. A gateway
+// before a Lambda takes 6 MB.
+const MaxAdminBody = 4 << 20
+
 // requestIDHeader carries the request's id out. Hosts set it on the way in from
 // what their gateway said and drop what a client sent.
 const requestIDHeader = "X-Request-Id"
 
+// Door serves routes behind a gate; see [Handler].
+type Door struct {
+	serve func(http.ResponseWriter, *http.Request, PrincipalToken)
+}
+
+// ServeHTTP serves a request of which no authorizer said anything.
+func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) { d.serve(w, r, "") }
+
+// ServePrincipal serves a request with what the gateway's authorizer said of it. The
+// token is a parameter of its own, so that nothing a client sends can be taken for it;
+// a gate that reads the directory does not look at it.
+func (d *Door) ServePrincipal(w http.ResponseWriter, r *http.Request, vouched PrincipalToken) {
+	d.serve(w, r, vouched)
+}
+
 // Handler serves the routes behind the gate. Everything it does not serve is a
 // 404 problem, a wrong method a 405.
-func Handler(g *Gate, routes []Route) http.Handler {
+func Handler(g *Gate, routes []Route) *Door {
 	mux := http.NewServeMux()
 	fromPages := make(map[string]bool) // patterns that a browser on another site may ask
 	for _, rt := range routes {
 		mux.Handle(rt.Pattern, rt.handler(g))
 		fromPages[rt.Pattern] = rt.Allow.kind(Publishable) || rt.Allow.kind(VisitorToken)
 	}
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return &Door{func(w http.ResponseWriter, r *http.Request, vouched PrincipalToken) {
 		if !visible(r.Header.Get(requestIDHeader), 128) {
 			r.Header.Set(requestIDHeader, newRequestID())
 		}
 		w.Header().Set(requestIDHeader, r.Header.Get(requestIDHeader))
-		t := &tracked{ResponseWriter: w}
+		t := &tracked{ResponseWriter: w, vouched: vouched}
 		if !clean(r.URL.EscapedPath()) { // the mux would redirect: one path, one spelling
 			notServed(t, r, http.NotFoundHandler())
 			return
@@ -52,7 +71,7 @@ func Handler(g *Gate, routes []Route) http.Handler {
 			return
 		}
 		mux.ServeHTTP(t, r)
-	})
+	}}
 }
 
 // clean reports whether the path has no empty, "." or ".." segment.
@@ -149,10 +168,20 @@ func (rt Route) log(r *http.Request, started time.Time, p *problem.Error) {
 const writeTimeout = 30 * time.Second
 
 // tracked knows whether an answer has begun, and gives each write its deadline, so
-// that a client that does not read holds nothing for long.
+// that a client that does not read holds nothing for long. It brings what the
+// authorizer said to the gate.
 type tracked struct {
 	http.ResponseWriter
-	begun bool
+	begun   bool
+	vouched PrincipalToken
+}
+
+// vouchedFor is what the gateway's authorizer said of the request that w answers.
+func vouchedFor(w http.ResponseWriter) PrincipalToken {
+	if t, ok := w.(*tracked); ok {
+		return t.vouched
+	}
+	return ""
 }
 
 func (t *tracked) begin() {
@@ -173,16 +202,16 @@ func (t *tracked) Write(b []byte) (int, error) {
 // Unwrap lets http.ResponseController reach the host's writer.
 func (t *tracked) Unwrap() http.ResponseWriter { return t.ResponseWriter }
 
-// readBody reads a JSON body whole, within its limit.
-func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+// readBody reads a JSON body of at most most bytes whole.
+func readBody(w http.ResponseWriter, r *http.Request, most int64) ([]byte, error) {
 	const op = "auth.readBody"
 	if ct := r.Header.Values("Content-Type"); len(ct) > 0 {
 		if mt, _, err := mime.ParseMediaType(ct[0]); err != nil || mt != "application/json" || len(ct) > 1 {
 			return nil, problem.Bad(op, "Content-Type", "send the header Content-Type: application/json")
 		}
 	}
-	tooLarge := problem.Bad(op, "body", "the body is larger than %d bytes", MaxRequestBody)
-	if r.ContentLength > MaxRequestBody {
+	tooLarge := problem.Bad(op, "body", "the body is larger than %d bytes", most)
+	if r.ContentLength > most {
 		return nil, tooLarge
 	}
 	var body []byte
@@ -191,7 +220,7 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 		body = make([]byte, r.ContentLength)
 		_, err = io.ReadFull(r.Body, body)
 	} else {
-		body, err = io.ReadAll(http.MaxBytesReader(w, r.Body, MaxRequestBody))
+		body, err = io.ReadAll(http.MaxBytesReader(w, r.Body, most))
 	}
 	if _, over := errors.AsType[*http.MaxBytesError](err); over {
 		return nil, tooLarge

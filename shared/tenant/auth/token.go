@@ -39,20 +39,45 @@ type visitor struct {
 
 // tokens makes and opens widget tokens and visitors' marks.
 type tokens struct {
-	sign, mark []byte
-	parser     *jwt.Parser
+	signer
+	mark []byte
 }
 
 func newTokens(master []byte) (*tokens, error) {
-	sign, err := Derive(master, "widget token")
+	s, err := newSigner(master, "widget token", tokenAudience, tokenLeeway)
 	if err != nil {
 		return nil, err
 	}
 	mark, err := Derive(master, "visitor mark")
-	return &tokens{sign: sign, mark: mark, parser: jwt.NewParser(
+	return &tokens{s, mark}, err
+}
+
+// signer makes and opens tokens of one sort: they have a key and an audience of their
+// own, and so are no other sort's.
+type signer struct {
+	key    []byte
+	parser *jwt.Parser
+}
+
+func newSigner(master []byte, purpose, audience string, leeway time.Duration) (signer, error) {
+	key, err := Derive(master, purpose)
+	return signer{key, jwt.NewParser(
 		jwt.WithValidMethods([]string{jwt.SigningMethodHS256.Alg()}), jwt.WithStrictDecoding(),
-		jwt.WithAudience(tokenAudience), jwt.WithExpirationRequired(), jwt.WithIssuedAt(), jwt.WithLeeway(tokenLeeway),
+		jwt.WithAudience(audience), jwt.WithExpirationRequired(), jwt.WithIssuedAt(), jwt.WithLeeway(leeway),
 	)}, err
+}
+
+func (s signer) sign(claims jwt.Claims) (string, error) {
+	return jwt.NewWithClaims(jwt.SigningMethodHS256, claims).SignedString(s.key)
+}
+
+// read fills in the claims of a token that is one of the signer's and holds.
+func (s signer) read(text string, claims jwt.Claims) bool {
+	if !ourHeader(text) {
+		return false
+	}
+	parsed, err := s.parser.ParseWithClaims(text, claims, func(*jwt.Token) (any, error) { return s.key, nil })
+	return err == nil && parsed.Valid
 }
 
 // issue signs a token for v, which holds from now.
@@ -63,18 +88,14 @@ func (t *tokens) issue(v visitor, now time.Time) (text string, expires time.Time
 	if v.Since == nil {
 		v.Since = v.IssuedAt
 	}
-	text, err = jwt.NewWithClaims(jwt.SigningMethodHS256, v).SignedString(t.sign)
+	text, err = t.sign(v)
 	return text, expires, err
 }
 
 // open returns what a token says, if it is one of ours and holds.
 func (t *tokens) open(text string, now time.Time) (*visitor, bool) {
-	if !ourHeader(text) {
-		return nil, false
-	}
 	v := &visitor{}
-	parsed, err := t.parser.ParseWithClaims(text, v, func(*jwt.Token) (any, error) { return t.sign, nil })
-	if err != nil || !parsed.Valid || v.Subject == "" || v.Project == "" || v.Assistant == "" || v.Origin == "" || !isKeyID(v.Key) || v.Since == nil {
+	if !t.read(text, v) || v.Subject == "" || v.Project == "" || v.Assistant == "" || v.Origin == "" || !isKeyID(v.Key) || v.Since == nil {
 		return nil, false
 	}
 	// Whoever holds the key for longer than a renewal may last has it from elsewhere.

@@ -7,9 +7,9 @@ import (
 	"switchboard/shared/problem"
 )
 
-// watchEvery is how often an open stream's credential is looked at. What is held of
-// it is looked up anew behind cache.Fresh, so a revocation ends a stream within a minute.
-const watchEvery = 10 * time.Second
+// watchEvery is how often an open stream's credential is looked at. Most looks cost
+// nothing; see revocation.go for how they add up.
+const watchEvery = 3 * time.Second
 
 // watch returns a context that ends, with the reason as its cause, when the principal
 // may not go on. stop ends the watch.
@@ -20,7 +20,7 @@ func (g *Gate) watch(ctx context.Context, p principal) (watched context.Context,
 		if watched.Err() != nil {
 			return
 		}
-		if err := problem.Guard("auth.watch", func() error { return g.stands(watched, p) }); err != nil {
+		if err := problem.Guard("auth.watch", func() error { return g.source.stands(watched, p) }); err != nil {
 			cancel(err)
 			return
 		}

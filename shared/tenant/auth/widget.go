@@ -55,7 +55,7 @@ func WidgetToken() Route {
 		if p.visitor == nil {
 			mayRead(w.Header(), origin)
 		}
-		in, err := read[tokenRequest](w, r)
+		in, err := read[tokenRequest](w, r, MaxRequestBody)
 		if err != nil {
 			return err
 		}
@@ -64,7 +64,7 @@ func WidgetToken() Route {
 			return err
 		}
 		v.Origin = origin
-		token, expires, err := g.dir.tokens.issue(v, time.Now())
+		token, expires, err := g.tokens.issue(v, time.Now())
 		if err != nil {
 			return problem.Wrap(problem.Internal, "auth.WidgetToken", err)
 		}
@@ -91,15 +91,16 @@ func (g *Gate) visit(r *http.Request, sc tenant.Scope, p principal, site Site, i
 		v.Proven = true
 	} else {
 		if id = in.Visitor; id == "" {
-			id = g.dir.tokens.newVisitor()
+			id = g.tokens.newVisitor()
 		}
 		var ok bool
-		if v.Subject, v.Proven, ok = g.dir.tokens.person(id); !ok {
+		if v.Subject, v.Proven, ok = g.tokens.person(id); !ok {
 			return v, "", problem.Bad(op, "visitor_id", `field "visitor_id" is one that an earlier answer gave, or 1 to 100 printable characters`)
 		}
 	}
 	if err == nil {
-		err = g.active(r.Context(), principal{p.Credential, &v})
+		p.visitor = &v
+		err = g.source.stands(r.Context(), p)
 	}
 	return v, id, err
 }

@@ -57,14 +57,14 @@ type page struct {
 	sign           ed25519.PrivateKey
 }
 
-func newPage(t *testing.T) *page {
+func newPage(t *testing.T, by way) *page {
 	t.Helper()
 	public, private, err := ed25519.GenerateKey(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	p := &page{sign: private}
-	p.door = newSite(t, sites{
+	p.door = by(t, sites{
 		"acme": {Origins: []string{home, "https://shop.acme.example:8443"}, Assistants: []string{"website", "intern"}, Identity: []ed25519.PublicKey{public}},
 		"bolt": {Origins: []string{"https://bolt.example"}, Assistants: []string{"website"}},
 		"none": {Assistants: []string{"website"}},
@@ -124,9 +124,11 @@ func (p *page) who(t *testing.T, token, origin string) (int, who) {
 
 const website = `{"assistant":"website"}`
 
-func TestWidgetToken(t *testing.T) {
+func TestWidgetToken(t *testing.T) { bothWays(t, testWidgetToken) }
+
+func testWidgetToken(t *testing.T, by way) {
 	t.Parallel()
-	p := newPage(t)
+	p := newPage(t, by)
 	g := p.give(t, p.pk, website)
 	if left := time.Until(g.Expires); left > 15*time.Minute || left < 14*time.Minute {
 		t.Errorf("it holds for %v", left)
@@ -150,9 +152,11 @@ func TestWidgetToken(t *testing.T) {
 }
 
 // TestTokenIsRefused: each refusal beside the control, which is TestWidgetToken.
-func TestTokenIsRefused(t *testing.T) {
+func TestTokenIsRefused(t *testing.T) { bothWays(t, testTokenIsRefused) }
+
+func testTokenIsRefused(t *testing.T, by way) {
 	t.Parallel()
-	p := newPage(t)
+	p := newPage(t, by)
 	_, sk := p.issue(t, auth.Credential{})
 	_, none := p.issue(t, auth.Credential{Kind: auth.Publishable, Project: "none"})
 	_, op := p.issue(t, auth.Credential{Kind: auth.OperatorKey})
@@ -205,9 +209,11 @@ func TestTokenIsRefused(t *testing.T) {
 	}
 }
 
-func TestATokenIsOfItsOriginAndTime(t *testing.T) {
+func TestATokenIsOfItsOriginAndTime(t *testing.T) { bothWays(t, testATokenIsOfItsOriginAndTime) }
+
+func testATokenIsOfItsOriginAndTime(t *testing.T, by way) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newPage(t)
+		p := newPage(t, by)
 		token := p.give(t, p.pk, website).Token
 		for origin, want := range map[string]int{home: 200, "https://shop.acme.example:8443": 403, "https://evil.example": 403, "null": 403, "": 403} {
 			if code, _ := p.who(t, token, origin); code != want {
@@ -228,9 +234,11 @@ func TestATokenIsOfItsOriginAndTime(t *testing.T) {
 	})
 }
 
-func TestRenewal(t *testing.T) {
+func TestRenewal(t *testing.T) { bothWays(t, testRenewal) }
+
+func testRenewal(t *testing.T, by way) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newPage(t)
+		p := newPage(t, by)
 		token := p.give(t, p.pk, website).Token
 		_, first := p.who(t, token, home)
 		for _, c := range []struct {
@@ -260,6 +268,10 @@ func TestRenewal(t *testing.T) {
 
 // What ends a credential, a project or a person ends what was given for it.
 func TestTokensEndWithWhatTheyWereGivenFor(t *testing.T) {
+	bothWays(t, testTokensEndWithWhatTheyWereGivenFor)
+}
+
+func testTokensEndWithWhatTheyWereGivenFor(t *testing.T, by way) {
 	for name, end := range map[string]func(*testing.T, *page, tenant.ID) error{
 		"the key is revoked": func(t *testing.T, p *page, _ tenant.ID) error { return p.dir.Revoke(t.Context(), p.key) },
 		"the project suspended": func(t *testing.T, p *page, id tenant.ID) error {
@@ -271,7 +283,7 @@ func TestTokensEndWithWhatTheyWereGivenFor(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				p := newPage(t)
+				p := newPage(t, by)
 				id, _ := tenant.ParseID("acme")
 				body := `{"assistant":"website","visitor_id":"ada"}`
 				token, bob := p.give(t, p.pk, body).Token, p.give(t, p.pk, `{"assistant":"website","visitor_id":"bob"}`).Token
@@ -302,7 +314,7 @@ func TestTokensEndWithWhatTheyWereGivenFor(t *testing.T) {
 
 func TestPreflight(t *testing.T) {
 	t.Parallel()
-	p := newPage(t)
+	p := newPage(t, overDirectory)
 	for _, c := range []struct {
 		path, method, origin string
 		code                 int

@@ -70,7 +70,7 @@ func New(tb testing.TB, templateFile string, tables map[string]string) *Account 
 	if err != nil {
 		tb.Fatal(err)
 	}
-	for _, name := range []string{"ChatRole", "TenantAdminRole", "RollupRole", "DataRole"} {
+	for _, name := range []string{"AuthorizerRole", "ChatRole", "TenantAdminRole", "RollupRole", "DataRole"} {
 		d := &deployed{arn: roleARN(name)}
 		if d.trust, d.policies, err = t.role(name); err != nil {
 			tb.Fatal(err)

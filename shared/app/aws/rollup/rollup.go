@@ -101,7 +101,7 @@ func Open(context.Context) (*Rollup, error) {
 	if err != nil {
 		return nil, err
 	}
-	directory, err := stores.Directory(cursors, sealer)
+	directory, err := stores.Roster(sealer)
 	if err != nil {
 		return nil, err
 	}

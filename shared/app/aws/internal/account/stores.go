@@ -2,19 +2,19 @@ package account
 
 import (
 	"context"
+	"crypto/rand"
 	"log/slog"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"switchboard/shared/app/aws/internal/vend"
-	"switchboard/shared/audit"
-	"switchboard/shared/company/catalog"
 	"switchboard/shared/problem"
 	"switchboard/shared/seal"
 	"switchboard/shared/table"
 	"switchboard/shared/table/dynamotable"
 	"switchboard/shared/tenant"
+	"switchboard/shared/tenant/auth"
 )
 
 // Access is what a function does with tenants' data, and so what its sessions may:
@@ -22,6 +22,11 @@ import (
 type Access struct {
 	Data, Keys []string     // of the table of data, of that of keys
 	Kinds      []table.Kind // of the items of data; none = every kind
+}
+
+// Grants are what its sessions are given of the two tables, by their names.
+func (a Access) Grants(data, keys string) []vend.Grant {
+	return []vend.Grant{{Table: data, Actions: a.Data, Kinds: a.Kinds}, {Table: keys, Actions: a.Keys}}
 }
 
 // The functions' accesses. The data role's policy in template.yaml allows what they
@@ -36,11 +41,14 @@ func Chat() Access {
 }
 
 // TenantAdmin is the access of the operator's function: it adds entries to companies'
-// audit logs, and reads and writes what they are. Of the rest it can reach nothing.
+// audit logs, reads and writes what they are, and keeps their standing. Of the rest it
+// can reach nothing.
 func TenantAdmin() Access {
 	return Access{
-		Data:  []string{"GetItem", "PutItem", "UpdateItem", "DeleteItem", "Query"},
-		Kinds: append(catalog.Kinds(), audit.Kind),
+		Data: []string{"GetItem", "PutItem", "UpdateItem", "DeleteItem", "Query"},
+		// Those of catalog.Kinds, audit.Kind and auth.StandingKind, by name: the authorizer
+		// has this package in it and none of theirs.
+		Kinds: []table.Kind{"definition", "article", "revision", "audit", "standing"},
 		Keys:  []string{"GetItem", "PutItem"},
 	}
 }
@@ -87,12 +95,21 @@ func Open(cfg aws.Config, getenv func(string) string, access Access) (*Stores, e
 	if err != nil {
 		return nil, err
 	}
-	v, err := vend.New(cfg, role, []vend.Grant{{Table: data, Actions: access.Data, Kinds: access.Kinds}, {Table: keys, Actions: access.Keys}})
+	v, err := vend.New(cfg, role, access.Grants(data, keys))
 	if err != nil {
 		return nil, err
 	}
 	s.vend = v.For
 	return s, nil
+}
+
+// Unvended are the stores of a function that touches no tenant's data: it reads the
+// directory, and of the keys the directory's own, with its own credentials. What those
+// allow is its role's to say.
+func Unvended(cfg aws.Config, getenv func(string) string) *Stores {
+	s := &Stores{cfg: cfg, getenv: getenv, client: dynamodb.NewFromConfig(cfg)}
+	s.vend = s.own
+	return s
 }
 
 // none are the credentials of a call for no tenant.
@@ -115,7 +132,26 @@ func (s *Stores) Data(cursors []byte, sealer *seal.Sealer) (*table.Table, error)
 
 // Directory opens SWITCHBOARD_DIRECTORY_TABLE, the one store outside any tenant, on the
 // function's own credentials.
-func (s *Stores) Directory(cursors []byte, sealer *seal.Sealer) (*table.Table, error) {
+func (s *Stores) Directory(master []byte, sealer *seal.Sealer) (*auth.Directory, error) {
+	cursors, err := auth.Derive(master, "cursors")
+	if err != nil {
+		return nil, err
+	}
+	t, err := s.directory(cursors, sealer)
+	if err != nil {
+		return nil, err
+	}
+	return auth.NewDirectory(t, master)
+}
+
+// Roster opens the same table for [auth.Projects] alone, which needs no key.
+func (s *Stores) Roster(sealer *seal.Sealer) (*table.Table, error) {
+	cursors := make([]byte, 32) // no cursor leaves this process
+	rand.Read(cursors)
+	return s.directory(cursors, sealer)
+}
+
+func (s *Stores) directory(cursors []byte, sealer *seal.Sealer) (*table.Table, error) {
 	name, err := s.name("SWITCHBOARD_DIRECTORY_TABLE")
 	if err != nil {
 		return nil, err

@@ -75,7 +75,11 @@ func (r role) policy(region string, grants []Grant) (string, error) {
 	const key = "dynamodb:LeadingKeys"
 	doc := document{Version: "2012-10-17"}
 	for _, g := range grants {
-		if g.Table == "" || len(g.Actions) == 0 || strings.ContainsAny(g.Table+strings.Join(g.Actions, ""), "*?$:/") {
+		kinds := ""
+		for _, k := range g.Kinds {
+			kinds += string(k)
+		}
+		if g.Table == "" || len(g.Actions) == 0 || strings.ContainsAny(g.Table+strings.Join(g.Actions, "")+kinds, "*?$:/#") {
 			return "", problem.New(problem.Internal, "vend.New", "a grant of %q on the table %q", g.Actions, g.Table)
 		}
 		actions := make([]string, len(g.Actions))

@@ -9,11 +9,17 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"switchboard/shared/app/aws/iamtest"
 	"switchboard/shared/app/aws/internal/account"
 	"switchboard/shared/app/aws/internal/vend"
+	"switchboard/shared/audit"
+	"switchboard/shared/company/catalog"
+	"switchboard/shared/table"
 	"switchboard/shared/table/dynamotable"
 	"switchboard/shared/tenant"
+	"switchboard/shared/tenant/auth"
 )
 
 // pairs is how many pairs of tenants are tried.
@@ -174,11 +180,55 @@ func TestEachLockHolds(t *testing.T) {
 	}
 }
 
-// The functions' own roles reach no tenant's data, and nobody scans.
+// The operator's function defines companies. Its session is at no other item of theirs.
+func TestAdministrationSeesNoConversation(t *testing.T) {
+	t.Parallel()
+	a := iamtest.New(t, template, tables)
+	admin, chat := session(t, a, account.TenantAdmin()), session(t, a, account.Chat())
+	if d := cmp.Diff(append(catalog.Kinds(), audit.Kind, auth.StandingKind), account.TenantAdmin().Kinds); d != "" {
+		t.Errorf("the kinds are not those of their owners (-owners +here)\n%s", d)
+	}
+	for key, want := range map[string]bool{
+		"acme#definition#": true, "acme#article#": true, "acme#revision#company.yaml": true, "acme#audit#": true, "acme#standing#": true, "acme#standings#": false,
+		"acme#turn#01J": false, "acme#reservation#": false, "acme#due#": false, "acme#definitions#": false, "acme#definition": false, "acme#": false,
+		"acme-2#definition#": false, "acm#definition#": false, "acme#turn#x#definition#": false,
+	} {
+		for _, action := range account.TenantAdmin().Data {
+			if got, why := a.Principal("DataRole", "acme", admin).Allows(on(action, "data", key)); got != want {
+				t.Errorf("%s of %s: %v (%s)", action, key, got, why)
+			}
+		}
+		if got, _ := a.Principal("DataRole", "acme", chat).Allows(on("GetItem", "data", key)); got != strings.HasPrefix(key, "acme#") {
+			t.Errorf("control: chat's session at %s: %v", key, got)
+		}
+	}
+	if ok, _ := a.Principal("DataRole", "acme", admin).Allows(on("GetItem", "data", "acme#audit#", "acme#turn#")); ok {
+		t.Error("one key of its own brings another along")
+	}
+}
+
+// Rollup reads the list of projects, and nothing else of the directory.
+func TestRollupReadsTheRosterAlone(t *testing.T) {
+	t.Parallel()
+	p := iamtest.New(t, template, tables).Principal("RollupRole", "", nil)
+	for q, want := range map[string]bool{"Query _directory#roster#": true, "Query _directory#credential#": false, "Query _directory#project#": false,
+		"Query _directory#rosters#": false, "Query _directory#roster#x": false, "GetItem _directory#roster#": false, "PutItem _directory#roster#": false, "Query acme#turn#": false} {
+		action, key, _ := strings.Cut(q, " ")
+		if got, why := p.Allows(on(action, "directory", key)); got != want {
+			t.Errorf("%s: %v (%s)", q, got, why)
+		}
+	}
+	if ok, _ := p.Allows(on("Query", "directory")); ok {
+		t.Error("a query without a key")
+	}
+}
+
+// The functions' own roles reach no tenant's data, and nobody scans. The directory is the
+// authorizer's to read and the operator's to write, and chat's not at all.
 func TestTheFunctionsReachNoData(t *testing.T) {
 	t.Parallel()
 	a := iamtest.New(t, template, tables)
-	for _, role := range []string{"ChatRole", "TenantAdminRole", "RollupRole"} {
+	for _, role := range []string{"AuthorizerRole", "ChatRole", "TenantAdminRole", "RollupRole"} {
 		p := a.Principal(role, "acme", nil)
 		for _, action := range append(forbidden(), account.Chat().Data...) {
 			for _, table := range []string{"data", "keys"} {
@@ -188,8 +238,59 @@ func TestTheFunctionsReachNoData(t *testing.T) {
 			}
 		}
 	}
-	if ok, why := a.Principal("ChatRole", "", nil).Allows(on("GetItem", "directory", "_directory#key#")); !ok {
-		t.Errorf("control: chat cannot read the directory: %s", why)
+	directory := map[string][]string{
+		"AuthorizerRole": {"GetItem"}, "TenantAdminRole": {"GetItem", "PutItem", "UpdateItem", "Query"}, "ChatRole": nil, "RollupRole": nil,
+	}
+	for role, may := range directory {
+		p := a.Principal(role, "", nil)
+		for _, action := range append(forbidden(), account.Chat().Data...) {
+			for _, keys := range [][]string{{"_directory#credential#"}, {"acme#turn#"}, nil} {
+				if ok, why := p.Allows(on(action, "directory", keys...)); ok != slices.Contains(may, action) {
+					t.Errorf("%s: %s on the directory is %v (%s)", role, action, ok, why)
+				}
+			}
+		}
+	}
+	// Nor does a session of the data role, of whatever tag.
+	for _, tag := range []string{"acme", "_directory"} {
+		if ok, _ := a.Principal("DataRole", tag, session(t, a, account.Chat())).Allows(on("GetItem", "directory", tag+"#credential#")); ok {
+			t.Errorf("a session of %s reads the directory", tag)
+		}
+	}
+}
+
+// The authorizer opens one ring with one key, and has no session of any tenant's.
+func TestTheAuthorizerReachesTheDirectoryAlone(t *testing.T) {
+	t.Parallel()
+	a := iamtest.New(t, template, tables)
+	p := a.Principal("AuthorizerRole", "", nil)
+	for _, q := range []struct {
+		iamtest.Request
+		want bool
+	}{
+		{on("GetItem", "keys", "_directory#ring#"), true}, {on("GetItem", "keys", "acme#ring#"), false}, {on("GetItem", "keys"), false},
+		{on("GetItem", "keys", "_directory#ring#", "acme#ring#"), false}, {on("PutItem", "keys", "_directory#ring#"), false},
+		{on("GetItem", "data", "_directory#ring#"), false},
+		{iamtest.Request{Action: "sts:AssumeRole", Resource: iamtest.DataRole()}, false}, {iamtest.Request{Action: "sts:TagSession", Resource: iamtest.DataRole()}, false},
+	} {
+		if got, why := p.Allows(q.Request); got != q.want {
+			t.Errorf("%+v is %v (%s)", q.Request, got, why)
+		}
+	}
+	if ok, why := a.Principal("ChatRole", "", nil).Allows(iamtest.Request{Action: "sts:AssumeRole", Resource: iamtest.DataRole()}); !ok {
+		t.Errorf("control: %s", why)
+	}
+	const key = "arn:aws:of-a-test:us-east-1:123456789012:TenantKeys/Arn"
+	for role, who := range map[string]map[string]bool{
+		"AuthorizerRole": {"_directory": true, "acme": false}, "ChatRole": {"_directory": false, "acme": true}, "TenantAdminRole": {"_directory": true, "acme": true},
+	} {
+		for project, want := range who {
+			r := iamtest.Request{Action: "kms:Decrypt", Resource: key, Keys: map[string][]string{
+				"kms:EncryptionContext:purpose": {"switchboard-data-key"}, "kms:EncryptionContext:project": {project}, "kms:EncryptionContextKeys": {"project", "purpose"}}}
+			if got, why := a.Principal(role, "", nil).Allows(r); got != want {
+				t.Errorf("%s opens a key of %s: %v (%s)", role, project, got, why)
+			}
+		}
 	}
 }
 
@@ -216,7 +317,7 @@ func TestTheActionsAreTheDriversOwn(t *testing.T) {
 		p := a.Principal("DataRole", "acme", session(t, a, access))
 		for table, actions := range map[string][]string{"data": access.Data, "keys": access.Keys} {
 			for _, action := range account.Chat().Data {
-				if got, why := p.Allows(on(action, table, "acme#x#")); got != slices.Contains(actions, action) {
+				if got, why := p.Allows(on(action, table, "acme#audit#")); got != slices.Contains(actions, action) {
 					t.Errorf("%s: %s on %s is %v (%s)", name, action, table, got, why)
 				}
 			}
@@ -237,6 +338,8 @@ func TestWhatIsNoGrant(t *testing.T) {
 		"no table":          {iamtest.DataRole(), grants("", account.Chat())},
 		"every table":       {iamtest.DataRole(), grants("*", account.Chat())},
 		"every action":      {iamtest.DataRole(), []vend.Grant{{Table: "data", Actions: []string{"*"}}}},
+		"every kind":        {iamtest.DataRole(), []vend.Grant{{Table: "data", Actions: []string{"GetItem"}, Kinds: []table.Kind{"*"}}}},
+		"a kind and more":   {iamtest.DataRole(), []vend.Grant{{Table: "data", Actions: []string{"GetItem"}, Kinds: []table.Kind{"a#b"}}}},
 		"another service":   {iamtest.DataRole(), []vend.Grant{{Table: "data", Actions: []string{"s3:GetObject"}}}},
 		"unknown partition": {"arn:aws-x:iam::123456789012:role/x", grants("data", account.Chat())},
 	} {

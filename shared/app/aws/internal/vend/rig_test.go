@@ -45,7 +45,7 @@ type rig struct {
 }
 
 func grants(data string, a account.Access) []vend.Grant {
-	return []vend.Grant{{Table: data, Actions: a.Data}, {Table: "keys", Actions: a.Keys}}
+	return a.Grants(data, "keys")
 }
 
 // newVendor makes the vendor of a function over the account's STS.
