@@ -36,8 +36,9 @@ type proving struct {
 func proveCommand() *cobra.Command {
 	var p proving
 	cmd := &cobra.Command{
-		Use:   "prove --project PROJECT",
-		Short: "Attack a running server across tenants, and write a signed report",
+		Use:     "prove --project PROJECT",
+		GroupID: operatorGroup,
+		Short:   "Attack a running server across tenants, and write a signed report",
 		Long: `Attack a running server across tenants, and write a signed report (report.json and
 report.html). Exit code 0 only if every attack failed and every control held.
 
