@@ -122,6 +122,9 @@ func manifestText(v map[string]any) (string, error) {
 	if err != nil {
 		return "", problem.Bad("company.Merge", "body", "a JSON object is expected")
 	}
+	if len(want) > 2*maxManifest { // before YAML makes much of it; what is left is checked as a file is
+		return "", problem.Bad("company.Merge", "body", "the fields are too large; expected at most %d KiB", maxManifest>>10)
+	}
 	text, err := yaml.MarshalWithOptions(v, yaml.IndentSequence(true))
 	var again map[string]any
 	if err == nil && yaml.Unmarshal(text, &again) == nil {

@@ -1,6 +1,7 @@
 package company_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -48,9 +49,13 @@ func TestMerge(t *testing.T) {
 			t.Errorf("%s: what came of it: %v", c.patch, err)
 		}
 	}
-	for _, patch := range []string{`[]`, `"x"`, `{"instructions":5}`} {
+	var many strings.Builder
+	for i := range 100_000 {
+		fmt.Fprintf(&many, `,"k%d":1`, i)
+	}
+	for _, patch := range []string{`[]`, `"x"`, `{"instructions":5}`, `{` + many.String()[1:] + `}`} {
 		if _, err := company.Merge(bot, "You answer.", jsontext.Value(patch)); !problem.Is(err, problem.Invalid) {
-			t.Errorf("%s: %v", patch, err)
+			t.Errorf("%.50s: %v", patch, err)
 		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -93,6 +94,39 @@ func TestManyCompanies(t *testing.T) {
 	m, p := measure(keys)
 	t.Logf("a turn among 4 companies: median %v, p99 %v; among %d: %v, %v (p99 %.2f times)", m4, p4, len(keys), m, p, float64(p)/float64(p4))
 	t.Logf("peak memory %s, with at most %d companies' files open", peak(), *openCompanies)
+}
+
+// A company whose folder finds no room beside what the API has made stays as it is, and
+// keeps nobody from being served.
+func TestAFolderWithoutRoomStopsNobody(t *testing.T) {
+	t.Parallel()
+	data := t.TempDir()
+	s := apptest.Start(t, apptest.Options{Data: data})
+	op, id := auth.Credential{Kind: auth.OperatorKey}, apptest.Alpha
+	_, secret, err := s.Local.Directory.Issue(t.Context(), op)
+	if err != nil {
+		t.Fatal(err)
+	}
+	made := 0
+	for n := range catalog.MaxAssistants {
+		if a := s.Post(secret.Reveal(), "/admin/v1/projects/"+id+"/assistants", fmt.Sprintf(`{"id":"made-%d","instructions":"You answer."}`, n)); a.Status == 200 {
+			made++
+		}
+	}
+	if made == catalog.MaxAssistants {
+		t.Fatal("control: there was room for all")
+	}
+	s.Stop()
+	folder := fstest.MapFS{id + "/assistants/one-more.md": {Data: []byte("You answer.")}}
+	s = apptest.Start(t, apptest.Options{Data: data, Company: folder})
+	for _, project := range []string{id, apptest.Beta} {
+		if a := s.Post(s.Key(project), "/v1/chat", `{"assistant":"website","message":"What does a visit cost?"}`); a.Status != 200 {
+			t.Errorf("%s: %d %s", project, a.Status, a.Body)
+		}
+	}
+	if a := s.Post(s.Key(id), "/v1/chat", `{"assistant":"one-more","message":"Hello?"}`); a.Status != 404 {
+		t.Errorf("control: %d %s", a.Status, a.Body)
+	}
 }
 
 func firm(n int) string { return fmt.Sprintf("firm-%d", n) }

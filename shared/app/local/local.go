@@ -258,6 +258,12 @@ func (l *Local) bring(ctx context.Context, folders []company.Folder) error {
 				}
 				return err
 			})
+			if problem.Is(err, problem.Conflict) && l.made(ctx, f.ID) {
+				// What the API has made leaves no room for it: that company stays as it is,
+				// and keeps no other from being served.
+				slog.ErrorContext(ctx, "a company's folder was not brought", slog.String("project", f.ID.String()), slog.Any("err", err))
+				return nil
+			}
 			if err != nil {
 				return fmt.Errorf("%s: %w", f.ID, err)
 			}
@@ -265,6 +271,12 @@ func (l *Local) bring(ctx context.Context, folders []company.Folder) error {
 		})
 	}
 	return g.Wait()
+}
+
+// made reports whether there is such a project already.
+func (l *Local) made(ctx context.Context, id tenant.ID) bool {
+	p, err := l.Directory.Project(ctx, id)
+	return err == nil && p.Exists()
 }
 
 // learn brings a company's index in step with its articles.

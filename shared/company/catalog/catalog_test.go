@@ -334,6 +334,45 @@ func TestWhatACompanyCosts(t *testing.T) {
 	}
 }
 
+// What another process wrote is seen by who finds that there is nothing left to write.
+func TestARetryElsewhereSeesWhatIsThere(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	s.sync(t, files(), "added assistants/website.md", "added company.yaml", "added knowledge/fees.md")
+	s.entry(t)
+	other := catalog.New(s.table, 1<<20)
+	for _, c := range []*catalog.Catalog{other, s.Catalog} {
+		if f, err := c.Put(t.Context(), acme(), company.Manifest, catalog.Update, put("name: Renamed\n")); err != nil || f.Version != 2 {
+			t.Fatalf("%+v, %v", f, err)
+		}
+	}
+	if e := s.entry(t); e.Name != "Renamed" {
+		t.Errorf("it is still %q", e.Name)
+	}
+}
+
+// Nothing is removed while a text is missing: what has a new name would be gone.
+func TestNothingIsRemovedBeforeAllIsThere(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	s.sync(t, files(), "added assistants/website.md", "added company.yaml", "added knowledge/fees.md")
+	renamed := catalog.FolderOf(files("knowledge/fees.md", "", "knowledge/prices.md", "A visit costs $10."))
+	text := renamed.Files["knowledge/prices.md"]
+	delete(renamed.Files, "knowledge/prices.md")
+	got, err := s.Sync(t.Context(), acme(), renamed, false)
+	if d := cmp.Diff([]catalog.Change{{Path: "knowledge/prices.md", What: catalog.Added, Wanted: true}}, got); d != "" || err != nil {
+		t.Errorf("%v\n%s", err, d)
+	}
+	if known, err := s.Articles(t.Context(), acme()); err != nil || len(known) != 1 {
+		t.Errorf("%d articles, %v", len(known), err)
+	}
+	renamed.Files["knowledge/prices.md"] = text
+	got, err = s.Sync(t.Context(), acme(), renamed, false)
+	if d := cmp.Diff([]catalog.Change{{Path: "knowledge/prices.md", What: catalog.Added}, {Path: "knowledge/fees.md", What: catalog.Removed}}, got); d != "" || err != nil {
+		t.Errorf("%v\n%s", err, d)
+	}
+}
+
 func TestLimits(t *testing.T) {
 	t.Parallel()
 	s := open(t)
@@ -350,5 +389,13 @@ func TestLimits(t *testing.T) {
 	many["assistants/one-more.md"] = "x"
 	if _, err := s.Sync(t.Context(), acme(), catalog.FolderOf(many), false); !problem.Is(err, problem.Conflict) {
 		t.Errorf("one more in the folder: %v", err)
+	}
+	delete(many, "assistants/bot-0.md") // that is to say, it was given another name
+	if _, err := s.Sync(t.Context(), acme(), catalog.FolderOf(many), false); err != nil {
+		t.Errorf("another name: %v", err)
+	}
+	many["knowledge/more.md"] = "x"
+	if _, err := s.Sync(t.Context(), acme(), catalog.FolderOf(many), false); err != nil {
+		t.Errorf("an article beside as many as there can be: %v", err)
 	}
 }

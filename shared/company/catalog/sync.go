@@ -43,7 +43,8 @@ func FolderOf(files company.Files) Folder {
 type Change struct {
 	Path string `json:"path"`
 	What What   `json:"change"`
-	// Wanted says that the file is to be stored and its text was not given.
+	// Wanted says that the file is to be stored and its text was not given. Until nothing
+	// is wanted nothing is removed: a file may have been given another name.
 	Wanted bool `json:"wanted,omitzero"`
 }
 
@@ -76,6 +77,10 @@ func (c *Catalog) Sync(ctx context.Context, sc tenant.Scope, f Folder, dry bool)
 		p, err := c.plan(ctx, sc, s, f)
 		if err != nil || dry {
 			return p.changes, err
+		}
+		if slices.ContainsFunc(p.changes, func(c Change) bool { return c.Wanted }) {
+			p.changes = slices.DeleteFunc(p.changes, func(c Change) bool { return c.What == Removed })
+			p.steps = slices.DeleteFunc(p.steps, func(s step) bool { return s.next.Deleted })
 		}
 		err = c.apply(ctx, sc, s, p.steps)
 		if _, raced := errors.AsType[*table.Conflict](err); !raced || ctx.Err() != nil {
@@ -157,13 +162,15 @@ func (c *Catalog) plan(ctx context.Context, sc tenant.Scope, s *state, f Folder)
 			}
 		}
 	}
+	removed := map[string]bool{}
 	for _, path := range slices.Sorted(maps.Keys(s.files)) {
 		if _, has := f.Hashes[path]; !has && s.files[path].Synced != "" {
+			removed[path] = true
 			p.changes = append(p.changes, Change{Path: path, What: Removed})
 			p.steps = append(p.steps, step{s.files[path], File{Path: path, Deleted: true}})
 		}
 	}
-	return p, s.room(added)
+	return p, s.room(added, removed)
 }
 
 // ops is what stores the step.

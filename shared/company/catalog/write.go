@@ -107,6 +107,9 @@ func (c *Catalog) change(ctx context.Context, sc tenant.Scope, path string, edit
 	if company.CheckName(path) != nil {
 		return File{}, unknownFile() // nobody's, whatever it looks like
 	}
+	// Also where there is nothing to write: another process may have written it, and what
+	// is done next is to see that.
+	defer c.held.Forget(sc.Project().String())
 	for {
 		s, err := c.definitions(ctx, sc)
 		if err != nil {
@@ -152,7 +155,7 @@ func (c *Catalog) current(ctx context.Context, sc tenant.Scope, s *state, path s
 // store writes the next version of one file.
 func (c *Catalog) store(ctx context.Context, sc tenant.Scope, s *state, old, next File) (File, error) {
 	if old.item.Version == 0 && !next.Deleted {
-		if err := s.room(map[string]bool{next.Path: true}); err != nil {
+		if err := s.room(map[string]bool{next.Path: true}, nil); err != nil {
 			return File{}, err
 		}
 	}
@@ -163,9 +166,7 @@ func (c *Catalog) store(ctx context.Context, sc tenant.Scope, s *state, old, nex
 	if kindOf(next.Path) == articles {
 		ops = append(ops, stampOp())
 	}
-	err = c.table.Write(ctx, sc, ops...)
-	c.held.Forget(sc.Project().String())
-	return next, err
+	return next, c.table.Write(ctx, sc, ops...)
 }
 
 // stampOp says that articles were written.
@@ -190,28 +191,41 @@ func revise(sc tenant.Scope, old, next File) (File, []table.Op, error) {
 	return next, ops, nil
 }
 
-// room refuses more files than a company can have, with those that are to be added.
-func (s *state) room(added map[string]bool) error {
-	const op = "catalog.room"
-	assistants, known := 0, 0
-	all := maps.Clone(added)
+// room refuses a change by which a company would have more files than it can. One that
+// has too many already, because two who made one did so at once, can change the rest.
+func (s *state) room(added, removed map[string]bool) error {
+	after := maps.Clone(added)
 	for path := range s.files {
-		all[path] = true
-	}
-	for path := range all {
-		if _, ok := company.AssistantOf(path); ok {
-			assistants++
-		} else if company.IsArticle(path) {
-			known++
+		if !removed[path] {
+			after[path] = true
 		}
 	}
-	switch {
-	case assistants > MaxAssistants:
-		return problem.New(problem.Conflict, op, "A company has at most %d assistants.", MaxAssistants)
-	case known > MaxArticles:
-		return problem.New(problem.Conflict, op, "A company has at most %d articles.", MaxArticles)
+	before := map[string]bool{}
+	for path := range s.files {
+		before[path] = true
+	}
+	for _, l := range []struct {
+		what string
+		most int
+		is   func(string) bool
+	}{
+		{"assistants", MaxAssistants, func(path string) bool { _, ok := company.AssistantOf(path); return ok }},
+		{"articles", MaxArticles, company.IsArticle},
+	} {
+		if n := countOf(after, l.is); n > l.most && n > countOf(before, l.is) {
+			return problem.New(problem.Conflict, "catalog.room", "A company has at most %d %s.", l.most, l.what)
+		}
 	}
 	return nil
+}
+
+func countOf(paths map[string]bool, is func(string) bool) (n int) {
+	for path := range paths {
+		if is(path) {
+			n++
+		}
+	}
+	return n
 }
 
 // refused is what company.Check found as a problem; nil for nil. The places of the
