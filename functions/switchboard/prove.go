@@ -46,7 +46,7 @@ It makes three companies named canary-..., and in the project short-lived keys a
 two conversations that say what they are. The keys are revoked and the canaries
 suspended at the end, also after Ctrl-C; there is no way yet to remove a company.
 
-What it costs: some 12 turns of the project's own assistant, and --turns more, each of
+What it costs: 7 turns of the project's own assistant, and --turns more, each of
 a few words; the canaries' assistants ask no language model. With --read-only nothing
 is said in the project, and the report names what was therefore not tried.
 
