@@ -46,12 +46,12 @@ It makes three companies named canary-..., and in the project short-lived keys a
 two conversations that say what they are. The keys are revoked and the canaries
 suspended at the end, also after Ctrl-C; there is no way yet to remove a company.
 
-What it costs: some 12 turns of the project's own assistant, and --turns more, each of
+What it costs: 7 turns of the project's own assistant, and --turns more, each of
 a few words; the canaries' assistants ask no language model. With --read-only nothing
 is said in the project, and the report names what was therefore not tried.
 
-The operator's key is read from --operator-key-file, SWITCHBOARD_OPERATOR_KEY, or the
-dev-keys.json of --data. The signing key is made on first use; keep it, and tell who
+The operator's key is read from --operator-key-file, SWITCHBOARD_OPERATOR_KEY, or, where
+--url is this machine, the dev-keys.json of --data. The signing key is made on first use; keep it, and tell who
 gets reports its public half by another way.`,
 		Example: "  switchboard prove --project lenhart-electric\n  SWITCHBOARD_OPERATOR_KEY=... switchboard prove --project acme --url https://api.example.com --out acme-proof\n  switchboard prove verify acme-proof/report.json --public-key 3f...",
 		Args:    cobra.NoArgs,
@@ -65,7 +65,7 @@ gets reports its public half by another way.`,
 	f.StringVar(&p.operatorFile, "operator-key-file", "", "file with the operator's key")
 	f.StringVar(&p.signing, "signing-key", "", "file of the signing key (default: prove-signing.pem in --data, or here)")
 	f.StringVar(&p.folder, "out", "", "directory for the report (default: prove-PROJECT-TIME)")
-	f.IntVar(&p.plan.Attempts, "attempts", 8000, "attempts; never fewer than one of each class, route and identity; 0 = each that there is, once")
+	f.IntVar(&p.plan.Attempts, "attempts", prove.DefaultAttempts, "attempts; never fewer than one of each class, route and identity; 0 = each that there is, once")
 	f.IntSliceVar(&p.plan.Classes, "class", nil, "only these classes, to look closer; then nothing is proven")
 	f.IntVar(&p.plan.Rate, "rate", 200, "requests a second, at most")
 	f.IntVar(&p.plan.Turns, "turns", 30, "turns of the company's own assistant, beside those that every run takes")
@@ -92,12 +92,17 @@ func (p *proving) check() (err error) {
 		p.plan.Seed = rand.Uint64() | 1
 	}
 	p.plan.Routes, p.plan.Version = declared(), version()
-	p.plan.Operator, err = p.operatorKey()
+	_, here, err := serverURL(p.plan.Server)
+	if err != nil {
+		return err
+	}
+	p.plan.Operator, err = p.operatorKey(here)
 	return err
 }
 
-// operatorKey is never an argument: other users of the machine see those.
-func (p *proving) operatorKey() (string, error) {
+// operatorKey is never an argument: other users of the machine see those. A development
+// server's own is sent to no other machine.
+func (p *proving) operatorKey(here bool) (string, error) {
 	if p.operatorFile != "" {
 		text, err := os.ReadFile(p.operatorFile)
 		return strings.TrimSpace(string(text)), err
@@ -106,7 +111,7 @@ func (p *proving) operatorKey() (string, error) {
 		return k, nil
 	}
 	text, err := os.ReadFile(filepath.Join(p.data, "dev-keys.json"))
-	if err != nil {
+	if err != nil || !here {
 		return "", errors.New("an operator's key is needed: --operator-key-file FILE or SWITCHBOARD_OPERATOR_KEY")
 	}
 	var keys local.DevKeys
@@ -196,7 +201,7 @@ func summary(w io.Writer, signed []byte, folder string, asJSON bool) error {
 			Failures  int      `json:"failures"`
 			NotProven int      `json:"not_proven"`
 			Seconds   float64  `json:"seconds"`
-			Seed      uint64   `json:"seed"`
+			Seed      uint64   `json:"seed,string"`
 			SHA256    string   `json:"sha256"`
 			PublicKey string   `json:"public_key"`
 			Folder    string   `json:"folder,omitzero"`

@@ -31,7 +31,8 @@ func (w *writer) raw(m markup) { w.b.WriteString(string(m)) }
 
 // text writes values as text.
 func (w *writer) text(format string, args ...any) {
-	w.b.WriteString(html.EscapeString(strings.ToValidUTF8(fmt.Sprintf(format, args...), "\ufffd")))
+	text := strings.ReplaceAll(fmt.Sprintf(format, args...), "\x00", "\ufffd")
+	w.b.WriteString(html.EscapeString(strings.ToValidUTF8(text, "\ufffd")))
 }
 
 // in writes a value as text between two pieces of markup.

@@ -49,16 +49,16 @@ func (m *matrix) cells() (out []*cell, groups int) {
 }
 
 // orderOf is when the nth cell of its class, route and identity is made. First come
-// those that are few and, as the proven company, take turns of which there are few; where
-// companies' data is, eight are made for each one at the operator's doors.
+// those that are few and, as the proven company, take turns of which there are few; then
+// one of each at every route, all there are where companies' data is, and the rest.
 func orderOf(class int, rt *Route, n int) float64 {
 	switch {
 	case class == 25 || class == 17 || class == 12:
 		return 0
 	case rt.Admin || rt.Public:
-		return float64(n)
+		return float64(n) // the first of each is among the first of all
 	}
-	return float64(n) / 8
+	return min(float64(n)/1000, 0.9)
 }
 
 // without reports whether there can be no control for the identity at the route, for

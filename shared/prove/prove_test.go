@@ -231,6 +231,25 @@ func TestAServerThatIsBroken(t *testing.T) {
 	}
 }
 
+// A run of the usual size finds a defect that shows at few of the attempts alone.
+func TestTheUsualSizeFindsThem(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"a tenant by header", "an identity that nobody checks"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := breakers()[name]
+			w := newWorld(t, b)
+			p := w.plan()
+			p.Attempts = prove.DefaultAttempts
+			r, err := w.run(t.Context(), p)
+			if got := row(r, b.class); err != nil || r.Verdict != "failed" || got.Verdict != "failed" {
+				t.Fatalf("%s, %+v, %v, %v", r.Verdict, got, r.Why, err)
+			}
+			t.Logf("%d attempts, %d requests in %.1f s", r.Attempts, r.Requests, r.Seconds)
+		})
+	}
+}
+
 // What tells another's id from one that nobody has is caught beside the attacks of class 2.
 func TestAServerThatTells(t *testing.T) {
 	t.Parallel()

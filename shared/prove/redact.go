@@ -18,7 +18,7 @@ type secrets struct {
 const redacted = "[redacted]"
 
 var (
-	credential = regexp.MustCompile(`(?i)(sk|op|is|wt|admin)_[0-9a-z]*(_[0-9a-z]+)?|ey[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]*){1,3}`)
+	credential = regexp.MustCompile(`(?i)\b(sk|op|is|wt|admin)_[0-9a-z]*(_[0-9a-z]+)?|eyJ[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]*){0,3}`)
 	secretive  = regexp.MustCompile(`(?i)^(authorization|x-api-key|cookie|proxy-authorization|x-auth-token)$`)
 )
 
@@ -34,6 +34,9 @@ func (s *secrets) add(text string) {
 	s.text = append(s.text, text)
 }
 
+// piece is how much of a secret, wherever it was cut, is taken out of a text.
+const piece = 8
+
 // in reports whether b has a secret that the request did not.
 func (s *secrets) in(b []byte, said string) bool {
 	s.mu.Lock()
@@ -48,11 +51,45 @@ func (s *secrets) in(b []byte, said string) bool {
 func (s *secrets) redact(text string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	text = credential.ReplaceAllString(strings.ToValidUTF8(text, "\ufffd"), redacted)
 	for _, t := range s.text {
-		text = strings.ReplaceAll(text, t, redacted)
-		text = strings.ReplaceAll(text, t[len(t)-tail:], redacted)
+		if !strings.Contains(t, ".") {
+			t = t[strings.LastIndexByte(t, '_')+1:] // an id stands before it, by which a key is revoked
+		}
+		text = without(text, t)
 	}
-	return credential.ReplaceAllString(strings.ToValidUTF8(text, "\ufffd"), redacted)
+	return text
+}
+
+// without is the text, less all that has so much of the secret in it.
+func without(text, secret string) string {
+	hidden := make([]bool, len(text))
+	found := false
+	for n := 0; n+piece <= len(secret); n++ {
+		for at := 0; ; at++ {
+			i := strings.Index(text[at:], secret[n:n+piece])
+			if i < 0 {
+				break
+			}
+			at, found = at+i, true
+			for k := range piece {
+				hidden[at+k] = true
+			}
+		}
+	}
+	if !found {
+		return text
+	}
+	var out strings.Builder
+	for i := range len(text) {
+		switch {
+		case !hidden[i]:
+			out.WriteByte(text[i])
+		case i == 0 || !hidden[i-1]:
+			out.WriteString(redacted)
+		}
+	}
+	return out.String()
 }
 
 // headers are pairs as lines, without what such headers carry.

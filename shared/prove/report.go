@@ -19,7 +19,7 @@ type Report struct {
 	Version  string    `json:"version"` // of the program that attacked
 	Started  time.Time `json:"started"`
 	Seconds  float64   `json:"seconds"`
-	Seed     uint64    `json:"seed"`
+	Seed     uint64    `json:"seed,string"` // in canonical JSON a number has 53 bits
 	ReadOnly bool      `json:"read_only"`
 	Canary   string    `json:"canary"`
 
@@ -76,7 +76,7 @@ func (m *matrix) report(began time.Time, cleaned []Cleanup, err error) *Report {
 		r.NotTested = append(r.NotTested, Untested{"in this run", text})
 	}
 	if m.untried > 0 {
-		r.NotTested = append(r.NotTested, Untested{"in this run", fmt.Sprintf("%d further variants of these attacks, chosen by the seed (--attempts)", m.untried)})
+		r.NotTested = append(r.NotTested, Untested{"in this run", fmt.Sprintf("%d further variants of these attacks, nearly all of them at the operator's routes and the public pages, where one of each kind was made (--attempts 0 makes all)", m.untried)})
 	}
 	if m.spared > 0 {
 		r.NotTested = append(r.NotTested, Untested{"in this run", fmt.Sprintf("%d attempts as the company were not made, for each would have taken a turn of its assistant (--turns)", m.spared)})

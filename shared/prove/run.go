@@ -13,6 +13,10 @@ import (
 // workers is how many attempts are under way at once.
 const workers = 4
 
+// DefaultAttempts is enough for all that there are where companies' data is, and for one
+// of each kind elsewhere.
+const DefaultAttempts = 18_000
+
 // Plan says what to prove, where, and within which bounds.
 type Plan struct {
 	Server    string // its URL

@@ -74,15 +74,24 @@ func Verify(file []byte, publicKey string) (*Signed, error) {
 	if err != nil || sum != s.SHA256 || s.Report.Format != reportFormat {
 		return nil, errors.New("the report is not the one whose digest it has: it was changed")
 	}
-	key, errKey := hex.DecodeString(s.PublicKey)
-	signature, errSig := hex.DecodeString(s.Signature)
-	if errKey != nil || errSig != nil || len(key) != ed25519.PublicKeySize || !ed25519.Verify(key, message(sum), signature) {
+	key, signature := unhexed(s.PublicKey), unhexed(s.Signature)
+	if len(key) != ed25519.PublicKeySize || !ed25519.Verify(key, message(sum), signature) {
 		return nil, errors.New("the signature does not hold: the report was changed")
 	}
 	if publicKey != "" && publicKey != s.PublicKey {
 		return nil, fmt.Errorf("the report is signed by another key, %s", s.PublicKey)
 	}
 	return &s, nil
+}
+
+// unhexed is what the hex says; nil if it is spelled in another way than ours, which
+// would be another file with the same signature.
+func unhexed(text string) []byte {
+	b, err := hex.DecodeString(text)
+	if err != nil || hex.EncodeToString(b) != text {
+		return nil
+	}
+	return b
 }
 
 // PublicKey is the key's public half, as reports have it.
