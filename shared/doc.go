@@ -86,7 +86,7 @@
 //	app/aws/authorizer    whose credential a request carries, for the gateway
 //	app/aws/rollup        what follows from turns, behind the table's stream
 //	host                  how HTTP, and on Lambda the stream, gets in
-//	prove                 attacks on a running server, and the signed report of them
+//	attack, prove         what attacks across tenants are made of; those on a running server, and the signed report
 //	web                   pages
 //
 // Imports go down this list, never up; [archtest] holds that, and that drivers are

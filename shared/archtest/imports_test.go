@@ -20,6 +20,7 @@ var ranks = map[string]int{
 	"shared/tenant":        1,
 	"shared/trace":         1,
 	"shared/seal":          2,
+	"shared/attack":        1, // texts alone
 	"shared/prove":         2, // it speaks HTTP to a server, and opens nothing
 	"shared/table":         3,
 	"shared/blob":          3,

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"switchboard/shared/attack"
 	"switchboard/shared/tenant/auth"
 )
 
@@ -19,7 +20,7 @@ func classes() []class {
 		{3, "a foreign id, nested or saved", nestedID},
 		{5, "delimiters: where one part ends and the next begins", mutated(delimiters)},
 		{6, "names that are prefixes, and wildcards", mutated(wildcards)},
-		{7, "Unicode variants of an id", mutated(unicodes)},
+		{7, "Unicode variants of an id", mutated(attack.Unicodes)},
 		{8, "JSON that two parsers read differently", jsonDifferentials},
 		{9, "HTTP that two parsers read differently", httpDifferentials},
 		{10, "cursors edited, and replayed by others and elsewhere", cursors},
@@ -37,9 +38,6 @@ func classes() []class {
 // always makes the one attempt, each time anew.
 func always(a func() *attempt) maker { return func(*rand.Rand) *attempt { return a() } }
 
-// pick is one of the list.
-func pick[T any](rng *rand.Rand, list []T) T { return list[rng.IntN(len(list))] }
-
 // tenantNamed is class 1.
 func tenantNamed(w *world, i *identity, rt *auth.Route) (out []maker) {
 	names := []string{"project", "project_id", "tenant", "tenant_id", "org", "company", "account_id", "x-tenant"}
@@ -47,39 +45,39 @@ func tenantNamed(w *world, i *identity, rt *auth.Route) (out []maker) {
 	for _, name := range names {
 		out = append(out, func(rng *rand.Rand) *attempt {
 			a := w.ask(i, rt, nil)
-			a.target += "?" + name + "=" + pick(rng, everyone)
+			a.target += "?" + name + "=" + attack.Pick(rng, everyone)
 			return a
 		})
 	}
 	for _, name := range headers {
 		out = append(out, func(rng *rand.Rand) *attempt {
 			a := w.ask(i, rt, nil)
-			a.header = []string{name, pick(rng, everyone)}
+			a.header = []string{name, attack.Pick(rng, everyone)}
 			return a
 		})
 	}
 	out = append(out, func(rng *rand.Rand) *attempt {
 		a := w.ask(i, rt, nil)
-		a.route, a.must, a.target = nil, true, "/"+pick(rng, everyone)+a.target
+		a.route, a.must, a.target = nil, true, "/"+attack.Pick(rng, everyone)+a.target
 		return a
 	})
 	if !strings.HasPrefix(i.name, "op") {
 		out = append(out, func(rng *rand.Rand) *attempt {
 			a := w.ask(i, rt, nil)
-			a.header = []string{"Act-As", pick(rng, everyone), "Act-As-Reason", "because I would like to"}
+			a.header = []string{"Act-As", attack.Pick(rng, everyone), "Act-As-Reason", "because I would like to"}
 			return a
 		})
 	} else if !rt.Admin && !rt.Public {
 		out = append(out, func(rng *rand.Rand) *attempt { // twice, or without a reason
 			a := w.ask(i, rt, nil)
-			a.must, a.header = true, []string{"Act-As", pick(rng, everyone)}
+			a.must, a.header = true, []string{"Act-As", attack.Pick(rng, everyone)}
 			return a
 		})
 	}
 	if rt.Body != nil {
 		out = append(out, func(rng *rand.Rand) *attempt {
 			a := w.ask(i, rt, nil)
-			a.must, a.body = true, `{"`+pick(rng, names)+`":"`+pick(rng, everyone)+`",`+a.body[1:]
+			a.must, a.body = true, `{"`+attack.Pick(rng, names)+`":"`+attack.Pick(rng, everyone)+`",`+a.body[1:]
 			return a
 		})
 	}
@@ -112,7 +110,7 @@ func foreignID(w *world, i *identity, rt *auth.Route) (out []maker) {
 
 // nestedID is class 3.
 func nestedID(w *world, i *identity, rt *auth.Route) (out []maker) {
-	stolen := func(rng *rand.Rand) string { return pick(rng, w.foreign(i, aConversation)) }
+	stolen := func(rng *rand.Rand) string { return attack.Pick(rng, w.foreign(i, aConversation)) }
 	switch rt.Pattern {
 	case "POST /v1/chat":
 		for _, v := range w.victims { // a conversation of their own company's, with another person's name
@@ -147,7 +145,7 @@ func nestedID(w *world, i *identity, rt *auth.Route) (out []maker) {
 	case "GET /v1/conversations/{id}":
 		out = append(out, func(rng *rand.Rand) *attempt {
 			a, id := w.ask(i, rt, nil), stolen(rng)
-			a.target += "?" + pick(rng, []string{"id", "conversation_id", "parent", "after"}) + "=" + id
+			a.target += "?" + attack.Pick(rng, []string{"id", "conversation_id", "parent", "after"}) + "=" + id
 			return a
 		}, func(rng *rand.Rand) *attempt {
 			a := w.ask(i, rt, nil)
@@ -171,7 +169,7 @@ func mutated(spell func(rng *rand.Rand, own, foreign string) string) func(*world
 					if len(values) == 0 {
 						values = []string{unknown(d)}
 					}
-					text := spell(rng, w.own(i, d), pick(rng, values))
+					text := spell(rng, w.own(i, d), attack.Pick(rng, values))
 					if text == "" { // which is as good as not said
 						text = "-"
 					}
@@ -194,33 +192,11 @@ func ownAgain(w *world, i *identity, rt *auth.Route, f string, a *attempt) bool 
 }
 
 func delimiters(rng *rand.Rand, own, foreign string) string {
-	sep := pick(rng, []string{"#", ":", "/", "|", "!", "\x00", ",", ";", "\n", "%23", "##", "~", " ", "\\"})
-	return pick(rng, []string{own + sep + foreign, foreign + sep, sep + foreign, alpha + sep + "turn" + sep + foreign, beta + sep + foreign, foreign + sep + own,
-		foreign[:len(foreign)/2] + sep + foreign[len(foreign)/2:], "5:" + foreign, beta + sep + "window" + sep + "{" + foreign + "}"})
+	return attack.Delimiters(rng, own, foreign, attack.Pick(rng, []string{alpha, beta}))
 }
 
 func wildcards(rng *rand.Rand, own, foreign string) string {
-	cut := 1 + rng.IntN(len(foreign))
-	wild := pick(rng, []string{"*", "?", "%", "_", ".*", "**", "${aws:PrincipalTag/projectId}", "$", "' OR '1'='1", "\" OR 1=1 --", "[a-z]*", "{}", "../" + beta, "..", "."})
-	return pick(rng, []string{wild, foreign[:cut] + wild, wild + foreign[cut:], foreign + wild, foreign[:cut-1], foreign + "x", own + wild, own[:len(own)-1] + "?", foreign + foreign})
-}
-
-func unicodes(rng *rand.Rand, own, foreign string) string {
-	base := pick(rng, []string{own, foreign})
-	at := rng.IntN(len(base))
-	insert := pick(rng, []string{"\u200b", "\u202e", "\ufeff", "\u0301", "\u2060", "\u00ad", "\xc0\xaf", "\xff", "\xed\xa0\x80", "\u2044", "\u212a"})
-	switch rng.IntN(4) {
-	case 0:
-		return strings.NewReplacer("a", "\u0430", "e", "\u0435", "0", "\uff10", "1", "\uff11", "b", "\uff42", "K", "\u212a", "s", "\u017f").Replace(base) + "\u200b"
-	case 1: // the other case
-		if up := strings.ToUpper(base); up != base {
-			return up
-		}
-		return strings.ToLower(base)
-	case 2:
-		return base + insert
-	}
-	return base[:at] + insert + base[at:]
+	return attack.Wildcards(rng, own, foreign, beta)
 }
 
 // resumes is class 16: a stream, and what clients send who were cut off.
@@ -237,7 +213,7 @@ func resumes(w *world, i *identity, rt *auth.Route) (out []maker) {
 		}, func(rng *rand.Rand) *attempt {
 			a := w.ask(i, rt, map[string]string{"conversation_id": id})
 			a.route, a.must, a.method = nil, true, "GET"
-			a.target = "/v1/conversations/" + url.PathEscape(id) + pick(rng, []string{"/stream/", "/messages", "/feedback", "/handoff", "/stream/" + id})
+			a.target = "/v1/conversations/" + url.PathEscape(id) + attack.Pick(rng, []string{"/stream/", "/messages", "/feedback", "/handoff", "/stream/" + id})
 			a.body = ""
 			return a
 		})

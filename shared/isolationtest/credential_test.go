@@ -12,6 +12,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"switchboard/shared/app/apptest"
+	"switchboard/shared/attack"
 	"switchboard/shared/tenant"
 	"switchboard/shared/tenant/auth"
 )
@@ -40,9 +41,9 @@ func forgeries(w *world, i *identity, rt *auth.Route) (out []maker) {
 	kinds := []string{"sk", "pk", "op", "is", "wt", "SK", "", "admin"}
 	kind, rest, _ := strings.Cut(i.key, "_")
 	return append(out, func(rng *rand.Rand) *attempt { // one kind for another
-		other := pick(rng, kinds)
+		other := attack.Pick(rng, kinds)
 		for other == kind {
-			other = pick(rng, kinds)
+			other = attack.Pick(rng, kinds)
 		}
 		return w.with(i, rt, other+"_"+rest)
 	}, func(rng *rand.Rand) *attempt { // the id alone, which is public
@@ -50,22 +51,22 @@ func forgeries(w *world, i *identity, rt *auth.Route) (out []maker) {
 		if kind == "pk" {
 			return w.with(i, rt, "sk_"+id+"_"+strings.Repeat("0", 40))
 		}
-		return w.with(i, rt, pick(rng, []string{"pk_" + id, "sk_" + id, "sk_" + id + "_", "op_" + id, id, "is_" + id + "_" + strings.Repeat("0", 20)}))
+		return w.with(i, rt, attack.Pick(rng, []string{"pk_" + id, "sk_" + id, "sk_" + id + "_", "op_" + id, id, "is_" + id + "_" + strings.Repeat("0", 20)}))
 	}, func(rng *rand.Rand) *attempt { // nothing, in all its forms
-		return w.with(i, rt, pick(rng, []string{"null", "undefined", "none", "true", "0", "{}", "sk__", "...", "..", "a.b.c", "' OR 1=1 --", strings.Repeat("a", 3000), "sk_\x00"}))
+		return w.with(i, rt, attack.Pick(rng, []string{"null", "undefined", "none", "true", "0", "{}", "sk__", "...", "..", "a.b.c", "' OR 1=1 --", strings.Repeat("a", 3000), "sk_\x00"}))
 	}, func(rng *rand.Rand) *attempt { // another scheme
 		a := w.with(i, rt, "")
-		a.header = []string{"Authorization", pick(rng, []string{"Basic ", "Token ", "Digest ", "Bearer", "ApiKey ", "Bearer Bearer ", ""}) + i.key}
+		a.header = []string{"Authorization", attack.Pick(rng, []string{"Basic ", "Token ", "Digest ", "Bearer", "ApiKey ", "Bearer Bearer ", ""}) + i.key}
 		return a
 	}, func(rng *rand.Rand) *attempt { // where no credential is looked for
 		a := w.with(i, rt, "")
-		a.target += "?" + pick(rng, []string{"key", "api_key", "access_token", "token", "Authorization"}) + "=" + i.key
+		a.target += "?" + attack.Pick(rng, []string{"key", "api_key", "access_token", "token", "Authorization"}) + "=" + i.key
 		a.header = []string{"Cookie", "Authorization=" + i.key, "Proxy-Authorization", "Bearer " + i.key, "X-Auth-Token", i.key}
 		return a
 	}, func(rng *rand.Rand) *attempt { // a token of the attacker's own making
 		claims := jwt.MapClaims{"sub": "visitor:~ada", "aud": "switchboard/widget", "project": alpha, "assistant": "website", "origin": apptest.Origin(alpha), "key": w.keys[alpha],
 			"iat": time.Now().Unix(), "exp": time.Now().Add(10 * time.Minute).Unix(), "since": time.Now().Unix(), "jti": "x"}
-		text, _ := jwt.NewWithClaims(jwt.SigningMethodHS256, claims).SignedString([]byte(pick(rng, []string{"secret", i.key, "", w.keys[alpha], "switchboard"})))
+		text, _ := jwt.NewWithClaims(jwt.SigningMethodHS256, claims).SignedString([]byte(attack.Pick(rng, []string{"secret", i.key, "", w.keys[alpha], "switchboard"})))
 		return w.with(i, rt, text)
 	})
 }
@@ -75,24 +76,24 @@ func (w *world) tokenForgeries(i *identity, rt *auth.Route, parts []string) []ma
 	raw, _ := base64.RawURLEncoding.DecodeString(parts[1])
 	payload := string(raw)
 	return []maker{func(rng *rand.Rand) *attempt { // the header
-		h := pick(rng, []string{`{"alg":"none","typ":"JWT"}`, `{"alg":"None"}`, `{"alg":"HS384","typ":"JWT"}`, `{"typ":"JWT","alg":"HS256"}`, `{"alg":"RS256","typ":"JWT"}`, `{"alg":"HS256","typ":"JWT","kid":"../../dev/null"}`, `{"alg":"HS256","typ":"JWT","jku":"https://x.example"}`, `{"alg":"EdDSA","typ":"JWT"}`})
-		return w.with(i, rt, b64(h)+"."+parts[1]+"."+pick(rng, []string{"", parts[2]}))
+		h := attack.Pick(rng, []string{`{"alg":"none","typ":"JWT"}`, `{"alg":"None"}`, `{"alg":"HS384","typ":"JWT"}`, `{"typ":"JWT","alg":"HS256"}`, `{"alg":"RS256","typ":"JWT"}`, `{"alg":"HS256","typ":"JWT","kid":"../../dev/null"}`, `{"alg":"HS256","typ":"JWT","jku":"https://x.example"}`, `{"alg":"EdDSA","typ":"JWT"}`})
+		return w.with(i, rt, b64(h)+"."+parts[1]+"."+attack.Pick(rng, []string{"", parts[2]}))
 	}, func(rng *rand.Rand) *attempt { // the claims
 		swaps := [][2]string{{`"project":"` + i.project, `"project":"` + map[bool]string{true: beta, false: alpha}[i.project == alpha]}, {i.person, "visitor:~carol"}, {`"website"`, `"` + word("desk", alpha) + `"`},
 			{"switchboard/widget", alpha}, {`"exp":`, `"exp":9`}, {apptest.Origin(i.project), "https://evil.example"}, {`{`, `{"proven":true,`}}
-		s := pick(rng, swaps)
+		s := attack.Pick(rng, swaps)
 		return w.with(i, rt, parts[0]+"."+b64(strings.Replace(payload, s[0], s[1], 1))+"."+parts[2])
 	}, func(rng *rand.Rand) *attempt { // a neighbour's signature, or claims
 		for {
-			if other := strings.Split(pick(rng, w.who).key, "."); len(other) == 3 && other[1] != parts[1] {
-				return w.with(i, rt, pick(rng, []string{parts[0] + "." + parts[1] + "." + other[2], parts[0] + "." + other[1] + "." + parts[2]}))
+			if other := strings.Split(attack.Pick(rng, w.who).key, "."); len(other) == 3 && other[1] != parts[1] {
+				return w.with(i, rt, attack.Pick(rng, []string{parts[0] + "." + parts[1] + "." + other[2], parts[0] + "." + other[1] + "." + parts[2]}))
 			}
 		}
 	}, func(rng *rand.Rand) *attempt { // a bit, or the form
 		text := i.key
 		n := len(parts[0]) + 1 + rng.IntN(len(text)-len(parts[0])-1)
 		forms := []string{text[:n] + "A" + text[n+1:], text + ".", "." + text, text + "=", text + "." + parts[2], parts[0] + "." + parts[1], parts[0] + "..", strings.Replace(text, ".", "..", 1), text[:n], parts[1] + "." + parts[2]}
-		if f := pick(rng, forms); f != text && !slices.Contains([]string{text}, f) {
+		if f := attack.Pick(rng, forms); f != text && !slices.Contains([]string{text}, f) {
 			return w.with(i, rt, f)
 		}
 		return w.with(i, rt, text+"x")
@@ -192,7 +193,7 @@ func truncations(w *world, i *identity, rt *auth.Route) (out []maker) {
 	}
 	out = []maker{func(rng *rand.Rand) *attempt { // cut, or longer
 		n := 1 + rng.IntN(len(i.key)-1)
-		return w.with(i, rt, pick(rng, []string{i.key[:n], i.key + "0", i.key + i.key, i.key[n:], i.key[:len(i.key)-1]}))
+		return w.with(i, rt, attack.Pick(rng, []string{i.key[:n], i.key + "0", i.key + i.key, i.key[n:], i.key[:len(i.key)-1]}))
 	}, func(rng *rand.Rand) *attempt { // the same but for one character
 		n := rng.IntN(len(i.key))
 		c := "0"
@@ -206,7 +207,7 @@ func truncations(w *world, i *identity, rt *auth.Route) (out []maker) {
 	}
 	return append(out, func(rng *rand.Rand) *attempt { // the beginning of one, the end of another's
 		for {
-			o := pick(rng, w.who)
+			o := attack.Pick(rng, w.who)
 			if n := min(len(i.key), len(o.key)); n > 30 && o.key != i.key {
 				cut := 4 + rng.IntN(n-5)
 				text := i.key[:cut] + o.key[cut:]
@@ -238,14 +239,14 @@ func origins(w *world, i *identity, rt *auth.Route) (out []maker) {
 	}
 	return append(out, func(rng *rand.Rand) *attempt { // two of them, in either order
 		a := w.ask(i, rt, nil)
-		a.bare, a.must, a.header = true, true, []string{"Origin", home, "Origin", pick(rng, wrong)}
+		a.bare, a.must, a.header = true, true, []string{"Origin", home, "Origin", attack.Pick(rng, wrong)}
 		if rng.IntN(2) == 0 {
 			a.header[1], a.header[3] = a.header[3], a.header[1]
 		}
 		return a
 	}, func(rng *rand.Rand) *attempt { // said elsewhere
 		a := w.ask(i, rt, nil)
-		a.bare, a.must, a.header = true, true, []string{pick(rng, []string{"Referer", "X-Origin", "X-Forwarded-Host", "Sec-Fetch-Site"}), home}
+		a.bare, a.must, a.header = true, true, []string{attack.Pick(rng, []string{"Referer", "X-Origin", "X-Forwarded-Host", "Sec-Fetch-Site"}), home}
 		return a
 	})
 }

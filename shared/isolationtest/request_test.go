@@ -9,6 +9,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"switchboard/shared/attack"
 	"switchboard/shared/tenant/auth"
 )
 
@@ -237,47 +238,15 @@ func (w *world) ask(i *identity, rt *auth.Route, ids map[string]string) *attempt
 			}
 			a.target = strings.ReplaceAll(a.target, f, url.PathEscape(v))
 		case given:
-			set(body, f, v)
+			attack.Set(body, f, v)
 		}
 	}
 	if has {
 		text, err := json.Marshal(body, json.Deterministic(true))
 		if err != nil { // not UTF-8: as it is, so that the server sees it
-			text = []byte(loose(body))
+			text = []byte(attack.Loose(body))
 		}
 		a.body = string(text)
 	}
 	return a
-}
-
-// set sets a dotted member.
-func set(body map[string]any, field, v string) {
-	name, rest, nested := strings.Cut(field, ".")
-	if !nested {
-		body[name] = v
-		return
-	}
-	inner, ok := body[name].(map[string]any)
-	if !ok {
-		inner = map[string]any{}
-		body[name] = inner
-	}
-	set(inner, rest, v)
-}
-
-// loose renders a body as a careless client does, whatever bytes are in it.
-func loose(v any) string {
-	switch v := v.(type) {
-	case map[string]any:
-		var parts []string
-		for k, x := range v {
-			parts = append(parts, `"`+k+`":`+loose(x))
-		}
-		slices.Sort(parts)
-		return "{" + strings.Join(parts, ",") + "}"
-	case string:
-		return `"` + strings.NewReplacer(`"`, `\"`, `\`, `\\`, "\n", `\n`, "\x00", `\u0000`).Replace(v) + `"`
-	}
-	text, _ := json.Marshal(v) // of our own making
-	return string(text)
 }

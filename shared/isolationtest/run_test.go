@@ -99,7 +99,7 @@ func (w *world) leak(a *attempt, r response) string {
 	for _, name := range slices.Sorted(maps.Keys(r.header)) {
 		all = append(all, "\n"+name+": "+strings.Join(r.header[name], ",")...)
 	}
-	for _, c := range w.find(all) {
+	for _, c := range w.Find(all) {
 		if !w.may(a, c) && !strings.Contains(a.target+a.body, c.word) { // what they said themselves tells them nothing
 			return "the canary " + c.word
 		}

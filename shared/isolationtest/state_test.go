@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"switchboard/shared/app/apptest"
+	"switchboard/shared/attack"
 	"switchboard/shared/tenant/auth"
 )
 
@@ -53,7 +54,7 @@ func cursors(w *world, i *identity, rt *auth.Route) (out []maker) {
 				c = "x"
 			}
 			edits := []string{cursor[:at] + c + cursor[at+1:], cursor[:at], cursor + c, cursor[at:], cursor + "=", cursor + "%0a", "null", strings.ToLower(cursor) + "A", cursor[:at] + "%00" + cursor[at:]}
-			edited := pick(rng, edits)
+			edited := attack.Pick(rng, edits)
 			if edited == cursor || edited == "" {
 				edited = "x"
 			}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"switchboard/shared/attack"
 	"switchboard/shared/tenant/auth"
 )
 
@@ -31,7 +32,7 @@ func jsonDifferentials(w *world, i *identity, rt *auth.Route) (out []maker) {
 	foreign := func(rng *rand.Rand) string {
 		if d := domainOf(rt.Pattern, f); d != "" {
 			if vs := w.foreign(i, d); len(vs) > 0 {
-				return pick(rng, vs)
+				return attack.Pick(rng, vs)
 			}
 		}
 		return word("desk", beta)
@@ -45,7 +46,7 @@ func jsonDifferentials(w *world, i *identity, rt *auth.Route) (out []maker) {
 	}
 	more(func(_ *rand.Rand, b, v string) string { return `{"` + f + `":"` + v + `",` + b[1:] })                  // twice, ours last
 	more(func(_ *rand.Rand, b, v string) string { return b[:len(b)-1] + `,"` + f + `":"` + v + `"}` })           // twice, theirs last
-	more(func(_ *rand.Rand, b, v string) string { return `{"` + escaped(f) + `":"` + v + `",` + b[1:] })         // twice, spelled apart
+	more(func(_ *rand.Rand, b, v string) string { return `{"` + attack.Escaped(f) + `":"` + v + `",` + b[1:] })  // twice, spelled apart
 	more(func(_ *rand.Rand, b, v string) string { return `{"` + strings.ToUpper(f) + `":"` + v + `",` + b[1:] }) // another case
 	more(func(_ *rand.Rand, b, v string) string {
 		return `{"` + strings.ToUpper(f[:1]) + f[1:] + `":"` + v + `",` + b[1:]
@@ -53,50 +54,37 @@ func jsonDifferentials(w *world, i *identity, rt *auth.Route) (out []maker) {
 	more(func(rng *rand.Rand, b, _ string) string { // another case, alone
 		first := strings.IndexByte(b, '"') + 1
 		end := first + strings.IndexByte(b[first:], '"')
-		return b[:first] + pick(rng, []string{strings.ToUpper(b[first:end]), strings.ToUpper(b[first:first+1]) + b[first+1:end]}) + b[end:]
+		return b[:first] + attack.Pick(rng, []string{strings.ToUpper(b[first:end]), strings.ToUpper(b[first:first+1]) + b[first+1:end]}) + b[end:]
 	})
 	more(func(rng *rand.Rand, b, v string) string { // another type
-		wrong := pick(rng, []string{"1", "true", "[]", "{}", `["` + v + `"]`, `{"id":"` + v + `"}`, "1e400", "-0", "[null]", `{"$ne":""}`, `{"__proto__":"x"}`})
-		return typed(b, f, wrong)
+		wrong := attack.Pick(rng, []string{"1", "true", "[]", "{}", `["` + v + `"]`, `{"id":"` + v + `"}`, "1e400", "-0", "[null]", `{"$ne":""}`, `{"__proto__":"x"}`})
+		return attack.Typed(b, f, wrong)
 	})
 	more(func(rng *rand.Rand, b, _ string) string { // depth
 		n := 33 + rng.IntN(2000)
-		return typed(b, f, strings.Repeat("[", n)+strings.Repeat("]", n))
+		return attack.Typed(b, f, strings.Repeat("[", n)+strings.Repeat("]", n))
 	})
 	more(func(_ *rand.Rand, b, _ string) string { return "\ufeff" + b })
 	more(func(_ *rand.Rand, b, v string) string { return b + b })
 	more(func(rng *rand.Rand, b, _ string) string {
-		return b + pick(rng, []string{"x", "{}", "\x00", "null", "//", "]", ","})
+		return b + attack.Pick(rng, []string{"x", "{}", "\x00", "null", "//", "]", ","})
 	})
 	more(func(_ *rand.Rand, b, _ string) string { return "/**/" + b })
 	more(func(_ *rand.Rand, b, _ string) string { return strings.Replace(b, ":", "\x00:", 1) })
 	more(func(_ *rand.Rand, b, _ string) string { return strings.Replace(b, `"`, "'", 2) })
 	more(func(_ *rand.Rand, b, _ string) string { return "[" + b + "]" })
 	more(func(rng *rand.Rand, b, v string) string {
-		return typed(b, f, pick(rng, []string{`"` + v + "\xff\"", `"` + v + `\ud800"`, "\"" + v + "\n\"", `"` + v}))
+		return attack.Typed(b, f, attack.Pick(rng, []string{`"` + v + "\xff\"", `"` + v + `\ud800"`, "\"" + v + "\n\"", `"` + v}))
 	})
 	more(func(rng *rand.Rand, b, v string) string { return b[:1+rng.IntN(len(b)-1)] }) // cut
 	return out
-}
-
-// escaped spells a name's first letter as an escape.
-func escaped(name string) string { return fmt.Sprintf(`\u%04x`, name[0]) + name[1:] }
-
-// typed gives the member another value: before the rest, without the one that is there.
-func typed(body, f, value string) string {
-	if at := strings.Index(body, `"`+f+`":"`); at >= 0 {
-		end := at + len(f) + 4
-		end += strings.IndexByte(body[end:], '"') + 1
-		return body[:at] + `"` + f + `":` + value + body[end:]
-	}
-	return `{"` + f + `":` + value + "," + body[1:]
 }
 
 // httpDifferentials is class 9.
 func httpDifferentials(w *world, i *identity, rt *auth.Route) (out []maker) {
 	out = append(out, func(rng *rand.Rand) *attempt { // two credentials
 		a := w.ask(i, rt, nil)
-		a.must, a.header = !rt.Public, []string{pick(rng, []string{"Authorization", "authorization"}), "Bearer " + w.by["sk(neighbour)"].key, "Authorization", "Bearer " + w.by["sk(neighbour)"].key}
+		a.must, a.header = !rt.Public, []string{attack.Pick(rng, []string{"Authorization", "authorization"}), "Bearer " + w.by["sk(neighbour)"].key, "Authorization", "Bearer " + w.by["sk(neighbour)"].key}
 		return a
 	}, func(rng *rand.Rand) *attempt {
 		a := w.ask(i, rt, nil)
@@ -110,26 +98,26 @@ func httpDifferentials(w *world, i *identity, rt *auth.Route) (out []maker) {
 	}, func(rng *rand.Rand) *attempt { // a parameter twice
 		a := w.ask(i, rt, nil)
 		a.must = !rt.Public && !rt.Admin || rt.Admin && !strings.HasPrefix(i.name, "op")
-		a.target += "?" + pick(rng, []string{"limit=1&limit=2", "cursor=&cursor=a", "id=a&id=b", "a=%zz", "a=1;b=2"})
+		a.target += "?" + attack.Pick(rng, []string{"limit=1&limit=2", "cursor=&cursor=a", "id=a&id=b", "a=%zz", "a=1;b=2"})
 		return a
 	}, func(rng *rand.Rand) *attempt { // the path, with something after it
 		a := w.ask(i, rt, nil)
 		a.route, a.must = nil, !rt.Public
-		a.target += pick(rng, []string{"/..;/", "..;", "%2f..%2f" + beta, ".css", ".json", "/.css", "/", "//", "/.", "/..", "%00", "%20", "%0a", ";a=b", "%3f", "%23", "%2e%2e", "\\", "..", "%252f"})
+		a.target += attack.Pick(rng, []string{"/..;/", "..;", "%2f..%2f" + beta, ".css", ".json", "/.css", "/", "//", "/.", "/..", "%00", "%20", "%0a", ";a=b", "%3f", "%23", "%2e%2e", "\\", "..", "%252f"})
 		return a
 	}, func(rng *rand.Rand) *attempt { // or within it
 		a := w.ask(i, rt, nil)
 		a.route, a.must = nil, !rt.Public
-		a.target = strings.Replace(a.target, "/", pick(rng, []string{"//", "/./", "/x/../", "/%2e/", "\\", "/;/", "/%2f", "%2f", "/" + beta + "/../"}), 1)
+		a.target = strings.Replace(a.target, "/", attack.Pick(rng, []string{"//", "/./", "/x/../", "/%2e/", "\\", "/;/", "/%2f", "%2f", "/" + beta + "/../"}), 1)
 		return a
 	}, func(rng *rand.Rand) *attempt { // a letter of it, escaped or in the other case
 		a := w.ask(i, rt, nil)
 		n := 1 + strings.IndexAny(a.target[1:], "abcdefghijklmnopqrstuvwxyz")
-		a.target = a.target[:n] + pick(rng, []string{fmt.Sprintf("%%%02x", a.target[n]), strings.ToUpper(a.target[n : n+1])}) + a.target[n+1:]
+		a.target = a.target[:n] + attack.Pick(rng, []string{fmt.Sprintf("%%%02x", a.target[n]), strings.ToUpper(a.target[n : n+1])}) + a.target[n+1:]
 		return a
 	}, func(rng *rand.Rand) *attempt { // the host
 		a := w.ask(i, rt, nil)
-		a.host = pick(rng, []string{beta + ".example", "127.0.0.1", "localhost", beta + ".switchboard.example", "switchboard.example@" + beta + ".example"})
+		a.host = attack.Pick(rng, []string{beta + ".example", "127.0.0.1", "localhost", beta + ".switchboard.example", "switchboard.example@" + beta + ".example"})
 		a.header = []string{"X-Forwarded-Host", beta + ".example", "Forwarded", "host=" + beta + ".example"}
 		return a
 	}, func(rng *rand.Rand) *attempt { // another method and path in headers
@@ -139,7 +127,7 @@ func httpDifferentials(w *world, i *identity, rt *auth.Route) (out []maker) {
 		return a
 	}, func(rng *rand.Rand) *attempt { // another method
 		a := w.ask(i, rt, nil)
-		a.method = pick(rng, []string{"PUT", "PATCH", "TRACE", "CONNECT", "PROPFIND", "get", "Post", "OPTIONS"})
+		a.method = attack.Pick(rng, []string{"PUT", "PATCH", "TRACE", "CONNECT", "PROPFIND", "get", "Post", "OPTIONS"})
 		_, path, _ := strings.Cut(rt.Pattern, " ")
 		another := slices.ContainsFunc(w.routes, func(r auth.Route) bool { return r.Pattern == a.method+" "+path })
 		a.route, a.must = nil, !rt.Public && !another
@@ -148,7 +136,7 @@ func httpDifferentials(w *world, i *identity, rt *auth.Route) (out []maker) {
 	if rt.Body != nil {
 		out = append(out, func(rng *rand.Rand) *attempt { // another type of body
 			a := w.ask(i, rt, nil)
-			a.must, a.header = true, []string{"Content-Type", pick(rng, []string{"text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=a", "application/json; charset=utf-7", "application/xml"})}
+			a.must, a.header = true, []string{"Content-Type", attack.Pick(rng, []string{"text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=a", "application/json; charset=utf-7", "application/xml"})}
 			return a
 		})
 	}
@@ -173,16 +161,16 @@ func spoofs(w *world, i *identity, rt *auth.Route) (out []maker) {
 		out = append(out, func(*rand.Rand) *attempt { return say(header) })
 	}
 	return append(out, func(rng *rand.Rand) *attempt { // and with an id of another's
-		a := say(pick(rng, spoofed))
+		a := say(attack.Pick(rng, spoofed))
 		if len(rt.IDs) == 0 {
 			return a
 		}
-		f := pick(rng, rt.IDs)
+		f := attack.Pick(rng, rt.IDs)
 		vs := w.foreign(i, domainOf(rt.Pattern, f))
 		if len(vs) == 0 {
 			return a
 		}
-		b := w.ask(i, rt, map[string]string{f: pick(rng, vs)})
+		b := w.ask(i, rt, map[string]string{f: attack.Pick(rng, vs)})
 		b.header, b.must = a.header, true
 		return b
 	})
@@ -210,6 +198,6 @@ func backDoors(w *world, i *identity, rt *auth.Route) (out []maker) {
 		"/admin/v1/projects/_directory", "/admin/v1/projects/_directory/keys", "/v1/widget", "/status", "/graphql",
 	}
 	return []maker{func(rng *rand.Rand) *attempt {
-		return &attempt{who: i, must: true, method: pick(rng, []string{"GET", "POST", "DELETE", "HEAD"}), target: pick(rng, paths), body: ""}
+		return &attempt{who: i, must: true, method: attack.Pick(rng, []string{"GET", "POST", "DELETE", "HEAD"}), target: attack.Pick(rng, paths), body: ""}
 	}}
 }

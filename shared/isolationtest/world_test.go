@@ -13,6 +13,7 @@ import (
 
 	"switchboard/shared/app"
 	"switchboard/shared/app/apptest"
+	"switchboard/shared/attack"
 	"switchboard/shared/tenant"
 	"switchboard/shared/tenant/auth"
 )
@@ -47,7 +48,7 @@ type world struct {
 	victims []victim
 	keys    map[string]string // project -> id of a key of its own
 	secrets []secret
-	*scanner
+	*attack.Scanner[canary]
 	allowed map[string]bool // route, field and who: whom the same request with their own is allowed
 }
 
@@ -96,7 +97,7 @@ func newWorld(t testing.TB) *world {
 			cs = append(cs, canary{word("talk", p, v), p, "visitor:~" + v, false})
 		}
 	}
-	w.scanner = newScanner(cs)
+	w.Scanner = newScanner(cs)
 	w.conversations()
 	w.shut()
 	w.probe()

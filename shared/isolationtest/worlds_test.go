@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"switchboard/shared/app/apptest"
+	"switchboard/shared/attack"
 )
 
 // minted are the texts that differ from run to run: ids, tokens, cursors, times.
@@ -65,7 +66,7 @@ func tick() {
 // act does one thing of A's. What it is follows from rng alone, so that both worlds are
 // done the same.
 func (s *side) act(rng *rand.Rand, theirs string) {
-	who := s.by[pick(rng, []string{"sk", "ada", "bob", "sk", "viewer"})]
+	who := s.by[attack.Pick(rng, []string{"sk", "ada", "bob", "sk", "viewer"})]
 	mine := s.convs[who.name]
 	conv := unknownConv
 	n, fresh, wrong := rng.IntN(1<<20), rng.IntN(4) == 0, rng.IntN(6) == 0
@@ -94,9 +95,9 @@ func (s *side) act(rng *rand.Rand, theirs string) {
 	case 2, 3:
 		s.see(&attempt{who: who, method: "GET", target: "/v1/conversations/" + conv + fmt.Sprintf("?limit=%d", 1+n%3)})
 	case 4:
-		s.see(&attempt{who: s.by["pk"], method: "POST", target: "/v1/widget/token", body: fmt.Sprintf(`{"assistant":"%s"}`, pick(rng, []string{"website", word("desk", beta), word("desk", alpha)}))})
+		s.see(&attempt{who: s.by["pk"], method: "POST", target: "/v1/widget/token", body: fmt.Sprintf(`{"assistant":"%s"}`, attack.Pick(rng, []string{"website", word("desk", beta), word("desk", alpha)}))})
 	case 5:
-		s.see(&attempt{who: who, method: "GET", target: "/v1/models/" + pick(rng, []string{"website", word("desk", alpha), word("desk", beta), "no-such"})})
+		s.see(&attempt{who: who, method: "GET", target: "/v1/models/" + attack.Pick(rng, []string{"website", word("desk", alpha), word("desk", beta), "no-such"})})
 	}
 }
 

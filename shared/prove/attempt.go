@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/go-json-experiment/json"
+
+	"switchboard/shared/attack"
 )
 
 // attempt is one request of somebody's, and what has to become of it.
@@ -162,13 +164,13 @@ func (m *matrix) ask(i *identity, rt *Route, ids map[string]string) *attempt {
 		case strings.HasPrefix(f, "{"):
 			a.target = strings.ReplaceAll(a.target, f, url.PathEscape(v))
 		case given || needed:
-			set(body, f, v)
+			attack.Set(body, f, v)
 		}
 	}
 	if body != nil {
 		text, err := json.Marshal(body, json.Deterministic(true))
 		if err != nil { // not UTF-8: as it is, so that the server sees it
-			text = []byte(loose(body))
+			text = []byte(attack.Loose(body))
 		}
 		a.body = string(text)
 	}
@@ -185,39 +187,4 @@ func (m *matrix) whole(i *identity, rt *Route) *attempt {
 		}
 	}
 	return m.ask(i, rt, ids)
-}
-
-// set sets a dotted member.
-func set(body map[string]any, field, v string) {
-	name, rest, nested := strings.Cut(field, ".")
-	if !nested {
-		body[name] = v
-		return
-	}
-	inner, ok := body[name].(map[string]any)
-	if !ok {
-		inner = map[string]any{}
-		body[name] = inner
-	}
-	set(inner, rest, v)
-}
-
-// loose renders a body as a careless client does, whatever bytes are in it.
-func loose(v any) string {
-	switch v := v.(type) {
-	case map[string]any:
-		var parts []string
-		for k, x := range v {
-			parts = append(parts, `"`+k+`":`+loose(x))
-		}
-		slices.Sort(parts)
-		return "{" + strings.Join(parts, ",") + "}"
-	case string:
-		return `"` + strings.NewReplacer(`"`, `\"`, `\`, `\\`, "\n", `\n`, "\x00", `\u0000`).Replace(v) + `"`
-	}
-	text, err := json.Marshal(v)
-	if err != nil { // of our own making
-		return "null"
-	}
-	return string(text)
 }

@@ -3,7 +3,8 @@ package prove
 import (
 	"math/rand/v2"
 	"slices"
-	"strings"
+
+	"switchboard/shared/attack"
 )
 
 // class is one of the ways in which tenants have been crossed elsewhere, by its number
@@ -72,9 +73,6 @@ func untried() []Untested {
 	}
 }
 
-// pick is one of the list.
-func pick[T any](rng *rand.Rand, list []T) T { return list[rng.IntN(len(list))] }
-
 // always makes the one attempt, each time anew.
 func always(a func() *attempt) maker { return func(*rand.Rand) *attempt { return a() } }
 
@@ -96,7 +94,7 @@ func tenantNamed(m *matrix, i *identity, rt *Route) (out []maker) {
 	for _, name := range names {
 		out = append(out, func(rng *rand.Rand) *attempt {
 			a := m.ask(i, rt, nil)
-			a.must, a.target = must, a.target+"?"+name+"="+pick(rng, m.projects(i))
+			a.must, a.target = must, a.target+"?"+name+"="+attack.Pick(rng, m.projects(i))
 			return a
 		})
 	}
@@ -110,14 +108,14 @@ func tenantNamed(m *matrix, i *identity, rt *Route) (out []maker) {
 	if !rt.Admin {
 		out = append(out, func(rng *rand.Rand) *attempt {
 			a := m.ask(i, rt, nil)
-			a.route, a.must, a.target = nil, true, "/"+pick(rng, m.projects(i))+a.target
+			a.route, a.must, a.target = nil, true, "/"+attack.Pick(rng, m.projects(i))+a.target
 			return a
 		})
 	}
 	if rt.Body {
 		out = append(out, func(rng *rand.Rand) *attempt {
 			a := m.ask(i, rt, nil)
-			a.must, a.body = true, `{"`+pick(rng, names)+`":"`+pick(rng, m.projects(i))+`",`+a.body[1:]
+			a.must, a.body = true, `{"`+attack.Pick(rng, names)+`":"`+attack.Pick(rng, m.projects(i))+`",`+a.body[1:]
 			return a
 		})
 	}
@@ -130,10 +128,10 @@ func (m *matrix) named(i *identity, rt *Route, header, f string) maker {
 	return func(rng *rand.Rand) *attempt {
 		if f == "" {
 			a := m.ask(i, rt, nil)
-			a.header, a.must = []string{header, pick(rng, m.projects(i))}, !rt.Public && !m.may(i, rt)
+			a.header, a.must = []string{header, attack.Pick(rng, m.projects(i))}, !rt.Public && !m.may(i, rt)
 			return a
 		}
-		of := pick(rng, []*side{m.proven, m.canary, m.near})
+		of := attack.Pick(rng, []*side{m.proven, m.canary, m.near})
 		id := of.assistant
 		if domainOf(rt.Pattern, f) == aConversation {
 			id = m.talkOf(of)
@@ -188,7 +186,7 @@ func nestedID(m *matrix, i *identity, rt *Route) (out []maker) {
 				ids = append(ids, c.id, c.id, c.id)
 			}
 		}
-		return pick(rng, ids)
+		return attack.Pick(rng, ids)
 	}
 	with := func(must bool, change func(a *attempt, id string)) {
 		out = append(out, func(rng *rand.Rand) *attempt {
@@ -237,7 +235,7 @@ func mutated(spell func(m *matrix, rng *rand.Rand, own, foreign string) string) 
 						values = []string{unknown(d)[0]}
 					}
 					own := m.own(i, rt.Pattern, f)
-					text := spell(m, rng, own, pick(rng, values))
+					text := spell(m, rng, own, attack.Pick(rng, values))
 					if text == "" || text == own { // as good as not said, or one's own again
 						return nil
 					}
@@ -256,34 +254,15 @@ func mutated(spell func(m *matrix, rng *rand.Rand, own, foreign string) string) 
 }
 
 func delimiters(m *matrix, rng *rand.Rand, own, foreign string) string {
-	sep := pick(rng, []string{"#", ":", "/", "|", "!", "\x00", ",", ";", "\n", "%23", "##", "~", " ", "\\"})
-	other := pick(rng, []*side{m.proven, m.canary, m.near}).project
-	return pick(rng, []string{own + sep + foreign, foreign + sep, sep + foreign, other + sep + "turn" + sep + foreign, other + sep + foreign, foreign + sep + own,
-		foreign[:len(foreign)/2] + sep + foreign[len(foreign)/2:], "5:" + foreign, other + sep + "window" + sep + "{" + foreign + "}"})
+	return attack.Delimiters(rng, own, foreign, attack.Pick(rng, []*side{m.proven, m.canary, m.near}).project)
 }
 
 func wildcards(m *matrix, rng *rand.Rand, own, foreign string) string {
-	cut := 1 + rng.IntN(len(foreign))
-	wild := pick(rng, []string{"*", "?", "%", "_", ".*", "**", "${aws:PrincipalTag/projectId}", "$", "' OR '1'='1", "\" OR 1=1 --", "[a-z]*", "{}", "../" + m.canary.project, "..", "."})
-	return pick(rng, []string{wild, foreign[:cut] + wild, wild + foreign[cut:], foreign + wild, foreign[:cut-1], foreign + "x", own + wild, own[:len(own)-1] + "?", foreign + foreign})
+	return attack.Wildcards(rng, own, foreign, m.canary.project)
 }
 
 func unicodes(_ *matrix, rng *rand.Rand, own, foreign string) string {
-	base := pick(rng, []string{own, foreign})
-	at := rng.IntN(len(base))
-	insert := pick(rng, []string{"\u200b", "\u202e", "\ufeff", "\u0301", "\u2060", "\u00ad", "\xc0\xaf", "\xff", "\xed\xa0\x80", "\u2044", "\u212a"})
-	switch rng.IntN(4) {
-	case 0:
-		return strings.NewReplacer("a", "\u0430", "e", "\u0435", "0", "\uff10", "1", "\uff11", "b", "\uff42", "K", "\u212a", "s", "\u017f").Replace(base) + "\u200b"
-	case 1: // the other case
-		if up := strings.ToUpper(base); up != base {
-			return up
-		}
-		return strings.ToLower(base)
-	case 2:
-		return base + insert
-	}
-	return base[:at] + insert + base[at:]
+	return attack.Unicodes(rng, own, foreign)
 }
 
 // has reports whether the route has the field.

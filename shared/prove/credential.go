@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"switchboard/shared/attack"
 )
 
 // with makes a request that shows another credential.
@@ -52,7 +54,7 @@ func forgeries(m *matrix, i *identity, rt *Route) (out []maker) {
 	}
 	out = append(out, func(rng *rand.Rand) *attempt { // another scheme
 		a := m.with(i, rt, "")
-		a.header = []string{"Authorization", pick(rng, []string{"Basic ", "Token ", "Digest ", "Bearer", "ApiKey ", "Bearer Bearer ", ""}) + i.key}
+		a.header = []string{"Authorization", attack.Pick(rng, []string{"Basic ", "Token ", "Digest ", "Bearer", "ApiKey ", "Bearer Bearer ", ""}) + i.key}
 		return a
 	}, func(rng *rand.Rand) *attempt { // where no credential is looked for
 		a := m.with(i, rt, "")
@@ -62,7 +64,7 @@ func forgeries(m *matrix, i *identity, rt *Route) (out []maker) {
 		now := time.Now().Unix()
 		claims := fmt.Sprintf(`{"sub":"visitor:~ada","aud":["switchboard/widget"],"project":%q,"assistant":%q,"origin":%q,"key":%q,"iat":%d,"exp":%d,"since":%d,"jti":"x"}`,
 			m.proven.project, m.proven.assistant, m.proven.origin, m.proven.keyID, now, now+600, now)
-		return m.with(i, rt, signed(hs256, claims, pick(rng, []string{"secret", i.key, "", m.proven.keyID, "switchboard"})))
+		return m.with(i, rt, signed(hs256, claims, attack.Pick(rng, []string{"secret", i.key, "", m.proven.keyID, "switchboard"})))
 	})
 	if rt.Pattern == "POST /v1/widget/token" && i.kind == "pk" {
 		out = append(out, m.identities(i, rt)...)
@@ -157,7 +159,7 @@ func truncations(m *matrix, i *identity, rt *Route) (out []maker) {
 	}
 	out = []maker{func(rng *rand.Rand) *attempt { // cut, or longer
 		n := 1 + rng.IntN(len(i.key)-1)
-		return m.with(i, rt, pick(rng, []string{i.key[:n], i.key + "0", i.key + i.key, i.key[n:], i.key[:len(i.key)-1]}))
+		return m.with(i, rt, attack.Pick(rng, []string{i.key[:n], i.key + "0", i.key + i.key, i.key[n:], i.key[:len(i.key)-1]}))
 	}, func(rng *rand.Rand) *attempt { // the same but for one character
 		n := rng.IntN(len(i.key))
 		c := "0"
@@ -170,7 +172,7 @@ func truncations(m *matrix, i *identity, rt *Route) (out []maker) {
 		return out
 	}
 	return append(out, func(rng *rand.Rand) *attempt { // the beginning of one, the end of another's
-		o := pick(rng, m.who)
+		o := attack.Pick(rng, m.who)
 		n := min(len(i.key), len(o.key))
 		if n < 30 || o.key == i.key {
 			return nil
@@ -208,14 +210,14 @@ func origins(m *matrix, i *identity, rt *Route) (out []maker) {
 	}
 	return append(out, func(rng *rand.Rand) *attempt { // two of them, in either order
 		a := m.ask(i, rt, nil)
-		a.bare, a.must, a.header = true, true, []string{"Origin", home, "Origin", pick(rng, wrong)}
+		a.bare, a.must, a.header = true, true, []string{"Origin", home, "Origin", attack.Pick(rng, wrong)}
 		if rng.IntN(2) == 0 {
 			a.header[1], a.header[3] = a.header[3], a.header[1]
 		}
 		return a
 	}, func(rng *rand.Rand) *attempt { // said elsewhere
 		a := m.ask(i, rt, nil)
-		a.bare, a.must, a.header = true, true, []string{pick(rng, []string{"Referer", "X-Origin", "X-Forwarded-Host"}), home}
+		a.bare, a.must, a.header = true, true, []string{attack.Pick(rng, []string{"Referer", "X-Origin", "X-Forwarded-Host"}), home}
 		return a
 	})
 }

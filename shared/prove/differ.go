@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strings"
+
+	"switchboard/shared/attack"
 )
 
 // member is the body's first member with an id.
@@ -38,47 +40,36 @@ func jsonDifferentials(m *matrix, i *identity, rt *Route) (out []maker) {
 		})
 	}
 	for _, change := range []func(b string) string{
-		func(b string) string { return `{"` + f + `":"` + v + `",` + b[1:] + `,"` + f + `":"` + v + `"` },     // cut
-		func(b string) string { return `{"` + f + `":"` + v + `","` + f + `":"` + v + `",` + b[1:] },          // twice, ours last
-		func(b string) string { return b[:len(b)-1] + `,"` + f + `":"` + v + `","` + f + `":"` + v + `"}` },   // twice, theirs last
-		func(b string) string { return `{"` + escaped(f) + `":"` + v + `","` + f + `":"` + v + `",` + b[1:] }, // twice, spelled apart
-		func(b string) string { return `{"` + strings.ToUpper(f) + `":"` + v + `",` + b[1:] },                 // another case
-		func(b string) string { return `{"` + strings.ToUpper(f[:1]) + f[1:] + `":"` + v + `",` + b[1:] },     // a little
-		func(b string) string { return "\ufeff" + b },                                                         // a mark before it
-		func(b string) string { return b + b },                                                                // twice
-		func(b string) string { return "/**/" + b },                                                           // a comment
-		func(b string) string { return strings.Replace(b, ":", "\x00:", 1) },                                  // a NUL
-		func(b string) string { return strings.Replace(b, `"`, "'", 2) },                                      // other quotes
-		func(b string) string { return "[" + b + "]" },                                                        // a list
-		func(b string) string { return typed(b, f, `["`+v+`"]`) },                                             // another type
-		func(b string) string { return typed(b, f, strings.Repeat("[", 200)+strings.Repeat("]", 200)) },       // depth
+		func(b string) string { return `{"` + f + `":"` + v + `",` + b[1:] + `,"` + f + `":"` + v + `"` },   // cut
+		func(b string) string { return `{"` + f + `":"` + v + `","` + f + `":"` + v + `",` + b[1:] },        // twice, ours last
+		func(b string) string { return b[:len(b)-1] + `,"` + f + `":"` + v + `","` + f + `":"` + v + `"}` }, // twice, theirs last
+		func(b string) string {
+			return `{"` + attack.Escaped(f) + `":"` + v + `","` + f + `":"` + v + `",` + b[1:]
+		}, // twice, spelled apart
+		func(b string) string { return `{"` + strings.ToUpper(f) + `":"` + v + `",` + b[1:] },                  // another case
+		func(b string) string { return `{"` + strings.ToUpper(f[:1]) + f[1:] + `":"` + v + `",` + b[1:] },      // a little
+		func(b string) string { return "\ufeff" + b },                                                          // a mark before it
+		func(b string) string { return b + b },                                                                 // twice
+		func(b string) string { return "/**/" + b },                                                            // a comment
+		func(b string) string { return strings.Replace(b, ":", "\x00:", 1) },                                   // a NUL
+		func(b string) string { return strings.Replace(b, `"`, "'", 2) },                                       // other quotes
+		func(b string) string { return "[" + b + "]" },                                                         // a list
+		func(b string) string { return attack.Typed(b, f, `["`+v+`"]`) },                                       // another type
+		func(b string) string { return attack.Typed(b, f, strings.Repeat("[", 200)+strings.Repeat("]", 200)) }, // depth
 	} {
 		more(func(_ *rand.Rand, b string) string { return change(b) })
 	}
 	more(func(rng *rand.Rand, b string) string {
-		return typed(b, f, pick(rng, []string{"1", "true", "[]", `{"id":"` + v + `"}`, "1e400", "-0", "[null]", `{"$ne":""}`, `{"__proto__":"x"}`}))
+		return attack.Typed(b, f, attack.Pick(rng, []string{"1", "true", "[]", `{"id":"` + v + `"}`, "1e400", "-0", "[null]", `{"$ne":""}`, `{"__proto__":"x"}`}))
 	})
 	more(func(rng *rand.Rand, b string) string {
-		return typed(b, f, pick(rng, []string{`"` + v + "\xff\"", `"` + v + `\ud800"`, "\"" + v + "\n\"", `"` + v}))
+		return attack.Typed(b, f, attack.Pick(rng, []string{`"` + v + "\xff\"", `"` + v + `\ud800"`, "\"" + v + "\n\"", `"` + v}))
 	})
 	more(func(rng *rand.Rand, b string) string {
-		return b + pick(rng, []string{"x", "{}", "\x00", "null", "//", "]", ","})
+		return b + attack.Pick(rng, []string{"x", "{}", "\x00", "null", "//", "]", ","})
 	})
 	more(func(rng *rand.Rand, b string) string { return b[:1+rng.IntN(len(b)-1)] }) // cut
 	return out
-}
-
-// escaped spells a name's first letter as an escape.
-func escaped(name string) string { return fmt.Sprintf(`\u%04x`, name[0]) + name[1:] }
-
-// typed gives the member another value: before the rest, without the one that is there.
-func typed(body, f, value string) string {
-	if at := strings.Index(body, `"`+f+`":"`); at >= 0 {
-		end := at + len(f) + 4
-		end += strings.IndexByte(body[end:], '"') + 1
-		return body[:at] + `"` + f + `":` + value + body[end:]
-	}
-	return `{"` + f + `":` + value + "," + body[1:]
 }
 
 // httpDifferentials is class 9.
@@ -104,22 +95,22 @@ func httpDifferentials(m *matrix, i *identity, rt *Route) (out []maker) {
 	}
 	add(func(rng *rand.Rand, a *attempt) { // a parameter twice
 		a.must = must
-		a.target += "?" + pick(rng, []string{"limit=1&limit=2", "cursor=&cursor=a", "id=a&id=b", "a=%zz", "a=1;b=2"})
+		a.target += "?" + attack.Pick(rng, []string{"limit=1&limit=2", "cursor=&cursor=a", "id=a&id=b", "a=%zz", "a=1;b=2"})
 	})
 	if !rt.Admin || !rt.writes() {
 		add(func(rng *rand.Rand, a *attempt) { // the path, with something after it
 			a.route, a.must = nil, must
-			a.target += pick(rng, []string{"/..;/", "..;", "%2f..%2f" + m.canary.project, ".css", ".json", "/.css", "/", "//", "/.", "/..", "%00", "%20", "%0a", ";a=b", "%3f", "%23", "%2e%2e", "\\", "..", "%252f"})
+			a.target += attack.Pick(rng, []string{"/..;/", "..;", "%2f..%2f" + m.canary.project, ".css", ".json", "/.css", "/", "//", "/.", "/..", "%00", "%20", "%0a", ";a=b", "%3f", "%23", "%2e%2e", "\\", "..", "%252f"})
 		})
 		add(func(rng *rand.Rand, a *attempt) { // or within it
 			a.route, a.must = nil, must
-			a.target = a.target[:1] + strings.Replace(a.target[1:], "/", pick(rng, []string{"//", "/./", "/x/../", "/%2e/", "\\", "/;/", "/%2f", "%2f", "/" + m.canary.project + "/../"}), 1)
+			a.target = a.target[:1] + strings.Replace(a.target[1:], "/", attack.Pick(rng, []string{"//", "/./", "/x/../", "/%2e/", "\\", "/;/", "/%2f", "%2f", "/" + m.canary.project + "/../"}), 1)
 		})
 	}
 	add(func(rng *rand.Rand, a *attempt) { // a letter of it, escaped or in the other case
 		n := 1 + strings.IndexAny(a.target[1:], "abcdefghijklmnopqrstuvwxyz")
 		a.must = must && !may
-		a.target = a.target[:n] + pick(rng, []string{fmt.Sprintf("%%%02x", a.target[n]), strings.ToUpper(a.target[n : n+1])}) + a.target[n+1:]
+		a.target = a.target[:n] + attack.Pick(rng, []string{fmt.Sprintf("%%%02x", a.target[n]), strings.ToUpper(a.target[n : n+1])}) + a.target[n+1:]
 	})
 	add(func(rng *rand.Rand, a *attempt) { // another host
 		a.must, a.header = must && !may, []string{"X-Forwarded-Host", m.canary.project + ".example", "Forwarded", "host=" + m.canary.project + ".example"}
@@ -130,12 +121,12 @@ func httpDifferentials(m *matrix, i *identity, rt *Route) (out []maker) {
 	}
 	if !rt.Admin {
 		add(func(rng *rand.Rand, a *attempt) { // another method
-			a.route, a.must, a.method = nil, must, pick(rng, []string{"PUT", "PATCH", "TRACE", "PROPFIND", "get", "Post", "OPTIONS"})
+			a.route, a.must, a.method = nil, must, attack.Pick(rng, []string{"PUT", "PATCH", "TRACE", "PROPFIND", "get", "Post", "OPTIONS"})
 		})
 	}
 	if rt.Body {
 		add(func(rng *rand.Rand, a *attempt) { // another type of body
-			a.must, a.header = true, []string{"Content-Type", pick(rng, []string{"text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=a", "application/xml"})}
+			a.must, a.header = true, []string{"Content-Type", attack.Pick(rng, []string{"text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=a", "application/xml"})}
 		})
 	}
 	return out
@@ -174,9 +165,9 @@ func (m *matrix) stolen(rng *rand.Rand, i *identity, rt *Route) (field, id strin
 	if len(rt.IDs) == 0 {
 		return "", ""
 	}
-	f := pick(rng, rt.IDs)
+	f := attack.Pick(rng, rt.IDs)
 	if vs := m.foreign(i, rt, f); len(vs) > 0 {
-		return f, pick(rng, vs)
+		return f, attack.Pick(rng, vs)
 	}
 	return "", ""
 }
@@ -208,7 +199,7 @@ func backDoors(m *matrix, i *identity, rt *Route) (out []maker) {
 	}
 	for range 4 {
 		out = append(out, func(rng *rand.Rand) *attempt {
-			return &attempt{who: i, must: true, method: pick(rng, []string{"GET", "POST", "HEAD"}), target: pick(rng, paths)}
+			return &attempt{who: i, must: true, method: attack.Pick(rng, []string{"GET", "POST", "HEAD"}), target: attack.Pick(rng, paths)}
 		})
 	}
 	return out

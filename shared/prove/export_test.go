@@ -6,7 +6,7 @@ func Words(root string, texts []string, b []byte) (found []string) {
 	for _, t := range texts {
 		words = append(words, word{text: t})
 	}
-	for _, w := range newScanner(root, words).find(b) {
+	for _, w := range newScanner(root, words).Find(b) {
 		found = append(found, w.text)
 	}
 	return found

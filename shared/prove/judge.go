@@ -63,7 +63,7 @@ func (r answer) flat() []byte {
 // leak names what is in the answer and is not the caller's; "" = nothing.
 func (m *matrix) leak(a *attempt, r answer) string {
 	all, said := r.flat(), a.said()
-	for _, w := range m.scan.find(all) {
+	for _, w := range m.scan.Find(all) {
 		if !m.owns(a, w) && !strings.Contains(said, w.text) { // what they said themselves tells them nothing
 			return fmt.Sprintf("a word of %s of %s is in the answer", w.what, whose(w.of, w.visitor))
 		}

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"switchboard/shared/attack"
 	"switchboard/shared/problem"
 )
 
@@ -45,7 +46,7 @@ type matrix struct {
 	secrets *secrets
 	root    string // what all words begin with
 	words   []word
-	scan    *scanner
+	scan    *attack.Scanner[word]
 
 	proven, canary, near, shut *side
 	who                        []*identity

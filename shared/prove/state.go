@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/go-json-experiment/json"
+
+	"switchboard/shared/attack"
 )
 
 // list is something that is read in pages, and a cursor within it.
@@ -81,7 +83,7 @@ func cursors(m *matrix, i *identity, rt *Route) (out []maker) {
 				c = "x"
 			}
 			edits := []string{l.cursor[:at] + c + l.cursor[at+1:], l.cursor[:at], l.cursor + c, l.cursor[at:], l.cursor + "%3D", l.cursor + "%0a", "null", l.cursor[:at] + "%00" + l.cursor[at:]}
-			if e := pick(rng, edits); e != l.cursor && e != "" {
+			if e := attack.Pick(rng, edits); e != l.cursor && e != "" {
 				return get(l.owner, l, l.target+"&cursor="+e, true)
 			}
 			return nil
