@@ -13,17 +13,11 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"switchboard/shared/app/aws/awstest"
 	"switchboard/shared/host/lambdahost/runtimetest"
-	"switchboard/shared/seal"
-	"switchboard/shared/table"
-	"switchboard/shared/table/dynamotable"
 	"switchboard/shared/table/dynamotable/dynamotest"
 	"switchboard/shared/tenant"
 	"switchboard/shared/tenant/auth"
@@ -47,20 +41,13 @@ type rig struct {
 func start(t *testing.T, bootstrap string, env ...string) *rig {
 	t.Helper()
 	endpoint, server := dynamotest.Start(t)
-	client := dynamodb.NewFromConfig(aws.Config{
-		Region: "us-east-1", BaseEndpoint: &endpoint, Credentials: credentials.NewStaticCredentialsProvider("test", "test", ""),
-	})
-	for _, name := range []string{"data", "directory", "keys"} {
-		if err := dynamotable.CreateTable(t.Context(), client, name); err != nil {
-			t.Fatal(err)
-		}
-	}
+	client := awstest.Tables(t, endpoint, "data", "directory", "keys")
 	keys := awstest.NewKeys(t, "keys")
 	sealer := keys.Sealer(t, client)
 	r := &rig{dynamo: server, secrets: []string{master},
 		aws: awstest.Deploy(t, "../../template.yaml", server, map[string]string{"DataTable": "data", "DirectoryTable": "directory", "KeysTable": "keys"})}
 	var err error
-	if r.directory, err = auth.NewDirectory(open(t, client, "directory", sealer), []byte(master)); err != nil {
+	if r.directory, err = auth.NewDirectory(awstest.Open(t, client, sealer, "directory", master), []byte(master)); err != nil {
 		t.Fatal(err)
 	}
 	own := slices.DeleteFunc(r.aws.Env("AuthorizerRole"), func(v string) bool { return strings.HasPrefix(v, "SWITCHBOARD_DATA_ROLE") })
@@ -89,15 +76,6 @@ func start(t *testing.T, bootstrap string, env ...string) *rig {
 	}
 	t.Logf("ready after %v", took.Round(time.Millisecond))
 	return r
-}
-
-func open(t *testing.T, client *dynamodb.Client, name string, sealer *seal.Sealer) *table.Table {
-	t.Helper()
-	opened, err := dynamotable.Open(dynamotable.Config{Client: client, Table: name, CursorKey: make([]byte, 32), Sealer: sealer})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return opened
 }
 
 func (r *rig) issue(t *testing.T, c auth.Credential) (auth.Credential, string) {

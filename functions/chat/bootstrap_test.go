@@ -14,9 +14,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -24,9 +21,7 @@ import (
 	"switchboard/shared/app/aws/awstest"
 	"switchboard/shared/host/lambdahost/runtimetest"
 	"switchboard/shared/model/modeltest"
-	"switchboard/shared/seal"
 	"switchboard/shared/table"
-	"switchboard/shared/table/dynamotable"
 	"switchboard/shared/table/dynamotable/dynamotest"
 	"switchboard/shared/tenant/auth"
 )
@@ -114,16 +109,9 @@ func newRig(t *testing.T, bootstrap string, script func(modeltest.Call) modeltes
 	run := rand.Text() // others use the real one too
 	data, directory := "data-"+run, "directory-"+run
 	r.keys = awstest.NewKeys(t, "keys-"+run)
-	client := dynamodb.NewFromConfig(aws.Config{
-		Region: "us-east-1", BaseEndpoint: &endpoint, Credentials: credentials.NewStaticCredentialsProvider("test", "test", ""),
-	})
-	for _, name := range []string{data, directory, r.keys.Table} {
-		if err := dynamotable.CreateTable(t.Context(), client, name); err != nil {
-			t.Fatal(err)
-		}
-	}
+	client := awstest.Tables(t, endpoint, data, directory, r.keys.Table)
 	sealer := r.keys.Sealer(t, client)
-	r.data = openTable(t, client, data, sealer)
+	r.data = awstest.Open(t, client, sealer, data, master)
 	r.directory = awstest.Bring(t, client, sealer, data, directory, master, project, other, "outside-client-a", "personal-example")
 	var err error
 	if r.authorizer, err = auth.NewAuthorizer(r.directory, []byte(master)); err != nil {
@@ -135,19 +123,6 @@ func newRig(t *testing.T, bootstrap string, script func(modeltest.Call) modeltes
 		"OPENAI_BASE_URL="+upstream.URL+"/v1", "SWITCHBOARD_MODEL=openai/scripted", "GOMEMLIMIT=100MiB",
 	)
 	return r
-}
-
-func openTable(t *testing.T, client *dynamodb.Client, name string, sealer *seal.Sealer) *table.Table {
-	t.Helper()
-	cursors, err := auth.Derive([]byte(master), "cursors")
-	if err != nil {
-		t.Fatal(err)
-	}
-	opened, err := dynamotable.Open(dynamotable.Config{Client: client, Table: name, CursorKey: cursors, Sealer: sealer})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return opened
 }
 
 // key issues a secret key of the project.

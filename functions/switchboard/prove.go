@@ -23,6 +23,7 @@ import (
 	"switchboard/shared/app/local"
 	"switchboard/shared/chat"
 	"switchboard/shared/prove"
+	"switchboard/shared/prove/registry"
 	"switchboard/shared/web/demo"
 )
 
@@ -122,18 +123,8 @@ func (p *proving) operatorKey(here bool) (string, error) {
 }
 
 // declared are the routes of a server of this program, as its own registry has them.
-func declared() (out []prove.Route) {
-	for _, rt := range app.Routes(&app.Parts{Chat: &chat.Service{}, Admin: &admin.Service{}, Demo: &demo.Pages{}}) {
-		r := prove.Route{Pattern: rt.Pattern, IDs: rt.IDs, Body: rt.Body != nil, Public: rt.Public, Admin: rt.Admin}
-		if rt.Allow.Role > 0 {
-			r.Role = rt.Allow.Role.String()
-		}
-		for _, k := range rt.Allow.Kinds {
-			r.Kinds = append(r.Kinds, string(k))
-		}
-		out = append(out, r)
-	}
-	return out
+func declared() []prove.Route {
+	return registry.Routes(app.Routes(&app.Parts{Chat: &chat.Service{}, Admin: &admin.Service{}, Demo: &demo.Pages{}}))
 }
 
 func (p *proving) run(ctx context.Context, cmd *cobra.Command) error {

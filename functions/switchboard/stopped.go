@@ -55,7 +55,7 @@ func (s stopped) list(ctx context.Context, id tenant.ID) (jsontext.Value, error)
 			return nil, err
 		}
 		for _, c := range keys {
-			v, err := json.Marshal(keyOf(c, time.Now()))
+			v, err := json.Marshal(admin.KeyOf(c, time.Now()))
 			if err != nil {
 				return nil, err
 			}
@@ -81,7 +81,7 @@ func (s stopped) create(ctx context.Context, w wanted) (jsontext.Value, error) {
 	if err != nil {
 		return nil, err
 	}
-	k := keyOf(c, time.Now())
+	k := admin.KeyOf(c, time.Now())
 	k.Text = secret.Reveal()
 	return json.Marshal(k)
 }
@@ -100,30 +100,5 @@ func (s stopped) revoke(ctx context.Context, id tenant.ID, key string) (jsontext
 	if err != nil {
 		return nil, err
 	}
-	return json.Marshal(keyOf(c, time.Now()))
-}
-
-// keyOf shows a key as a server does.
-func keyOf(c auth.Credential, now time.Time) admin.Key {
-	k := admin.Key{ID: c.ID, Name: c.Name, Status: "active", Created: c.Created}
-	switch c.Kind {
-	case auth.SecretKey:
-		k.Kind, k.Role = "secret", c.Role.String()
-	case auth.Publishable:
-		k.Kind = "publishable"
-	case auth.IdentityKey:
-		k.Kind = "identity"
-	case auth.OperatorKey:
-		k.Kind = "operator"
-	}
-	if !c.Expires.IsZero() {
-		k.Expires = &c.Expires
-	}
-	switch {
-	case !c.Revoked.IsZero():
-		k.Status = "revoked"
-	case !c.Expires.IsZero() && !now.Before(c.Expires):
-		k.Status = "expired"
-	}
-	return k
+	return json.Marshal(admin.KeyOf(c, time.Now()))
 }

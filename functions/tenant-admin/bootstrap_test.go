@@ -10,14 +10,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-
 	"switchboard/shared/app/apptest"
 	"switchboard/shared/app/aws/awstest"
 	"switchboard/shared/host/lambdahost/runtimetest"
-	"switchboard/shared/table/dynamotable"
 	"switchboard/shared/table/dynamotable/dynamotest"
 	"switchboard/shared/tenant/auth"
 )
@@ -38,14 +33,7 @@ type rig struct {
 func start(t *testing.T) *rig {
 	t.Helper()
 	endpoint, server := dynamotest.Start(t)
-	client := dynamodb.NewFromConfig(aws.Config{
-		Region: "us-east-1", BaseEndpoint: &endpoint, Credentials: credentials.NewStaticCredentialsProvider("test", "test", ""),
-	})
-	for _, name := range []string{"data", "directory", "keys"} {
-		if err := dynamotable.CreateTable(t.Context(), client, name); err != nil {
-			t.Fatal(err)
-		}
-	}
+	client := awstest.Tables(t, endpoint, "data", "directory", "keys")
 	keys := awstest.NewKeys(t, "keys")
 	r := &rig{gateway: awstest.NewGateway(t), aws: awstest.Deploy(t, "../../template.yaml", server, map[string]string{"DataTable": "data", "DirectoryTable": "directory", "KeysTable": "keys"})}
 	directory := awstest.Bring(t, client, keys.Sealer(t, client), "data", "directory", master, project, "outside-client-a", "incharge-electric", "personal-example")

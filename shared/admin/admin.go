@@ -151,11 +151,13 @@ func (d *definition) UnmarshalJSON(b []byte) error {
 	return err
 }
 
-// id returns the id, where it is a text that good finds good.
-func (d *definition) id(good func(string) bool, form string) (string, error) {
-	var id string
-	if err := json.Unmarshal(d.ID, &id); err != nil || !good(id) {
-		return "", problem.Bad("admin.id", "id", `field "id" is %s`, form)
+// idOf reads the id of a definition; form says what parse takes.
+func idOf[ID any](d definition, parse func(string) (ID, error), form string) (ID, error) {
+	var text string
+	err := json.Unmarshal(d.ID, &text)
+	id, bad := parse(text)
+	if err != nil || bad != nil {
+		return id, problem.Bad("admin.idOf", "id", `field "id" is %s`, form)
 	}
 	return id, nil
 }
@@ -175,12 +177,7 @@ func (p *patch) UnmarshalJSON(b []byte) error {
 // no error: the answer to the first try may have been lost.
 func (s *Service) create(ctx context.Context, o auth.Operator, in *auth.Request[definition]) (Project, error) {
 	const op = "admin.create"
-	var id tenant.ID
-	_, err := in.Body.id(func(text string) (ok bool) {
-		var err error
-		id, err = tenant.ParseID(text)
-		return err == nil
-	}, "3 to 40 of a-z 0-9 -, starting with a letter, with no double hyphen and none at the end")
+	id, err := idOf(in.Body, tenant.ParseID, "3 to 40 of a-z 0-9 -, starting with a letter, with no double hyphen and none at the end")
 	if err != nil {
 		return Project{}, err
 	}

@@ -72,7 +72,7 @@ func (s *Service) assistants(ctx context.Context, o auth.Operator, _ *auth.Reque
 }
 
 func (s *Service) createAssistant(ctx context.Context, o auth.Operator, in *auth.Request[definition]) (Assistant, error) {
-	id, err := in.Body.id(func(id string) bool { return company.CheckName(company.AssistantFile(id)) == nil },
+	id, err := idOf(in.Body, func(id string) (string, error) { return id, company.CheckName(company.AssistantFile(id)) },
 		"2 to 40 of a-z 0-9 -, starting with a letter, with no double hyphen")
 	if err != nil {
 		return Assistant{}, err

@@ -26,8 +26,12 @@ func kinds() map[string]auth.Kind {
 	return map[string]auth.Kind{"secret": auth.SecretKey, "publishable": auth.Publishable, "identity": auth.IdentityKey}
 }
 
-func keyOf(c auth.Credential, now time.Time) Key {
+// KeyOf is the credential as the API shows it at that time.
+func KeyOf(c auth.Credential, now time.Time) Key {
 	k := Key{ID: c.ID, Name: c.Name, Status: "active", Created: c.Created}
+	if c.Kind == auth.OperatorKey { // of no project, so not among kinds
+		k.Kind = "operator"
+	}
 	for name, kind := range kinds() {
 		if kind == c.Kind {
 			k.Kind = name
@@ -54,7 +58,7 @@ func (s *Service) keys(ctx context.Context, o auth.Operator, in *auth.Request[au
 		return list[Key]{}, err
 	}
 	all, next, err := s.Directory.Keys(ctx, o.Project(), limit, in.Query("cursor"))
-	return page(all, next, func(c auth.Credential) Key { return keyOf(c, time.Now()) }), err
+	return page(all, next, func(c auth.Credential) Key { return KeyOf(c, time.Now()) }), err
 }
 
 // issueRequest is the body of POST .../keys.
@@ -90,12 +94,12 @@ func (s *Service) issue(ctx context.Context, o auth.Operator, in *auth.Request[i
 	if err != nil {
 		return Key{}, err
 	}
-	k := keyOf(c, time.Now())
+	k := KeyOf(c, time.Now())
 	k.Text = secret.Reveal()
 	return k, nil
 }
 
 func (s *Service) revoke(ctx context.Context, o auth.Operator, in *auth.Request[auth.None]) (Key, error) {
 	c, err := s.Directory.RevokeOf(ctx, o.Project(), in.Path("key"))
-	return keyOf(c, time.Now()), err
+	return KeyOf(c, time.Now()), err
 }

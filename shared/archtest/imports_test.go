@@ -13,36 +13,37 @@ import (
 // rank than itself, or is of its own family (shared/table and what is below it).
 // The longest prefix counts.
 var ranks = map[string]int{
-	"shared/problem":       0,
-	"shared/cache":         1,
-	"shared/clock":         0,
-	"shared/strictjson":    1, // a leaf beside tenant
-	"shared/tenant":        1,
-	"shared/trace":         1,
-	"shared/seal":          2,
-	"shared/attack":        1, // texts alone
-	"shared/prove":         2, // it speaks HTTP to a server, and opens nothing
-	"shared/table":         3,
-	"shared/blob":          3,
-	"shared/session":       3,
-	"shared/search":        3,
-	"shared/model":         3,
-	"shared/audit":         4,
-	"shared/usage":         4,
-	"shared/tenant/auth":   5,
-	"shared/tool":          6,
-	"shared/company":       6,
-	"shared/memory":        6,
-	"shared/knowledge":     6,
-	"shared/admin":         6,
-	"company-integrations": 7, // data, and typed tools
-	"shared/chat":          7,
-	"shared/web":           8,
-	"shared/app":           9,
-	"shared/host":          10,
-	"functions":            11,
-	"shared/isolationtest": 12, // attacks on the whole
-	"shared/archtest":      12, // whose tests look at everything
+	"shared/problem":        0,
+	"shared/cache":          1,
+	"shared/clock":          0,
+	"shared/strictjson":     1, // a leaf beside tenant
+	"shared/tenant":         1,
+	"shared/trace":          1,
+	"shared/seal":           2,
+	"shared/attack":         1, // texts alone
+	"shared/prove":          2, // it speaks HTTP to a server, and opens nothing
+	"shared/table":          3,
+	"shared/blob":           3,
+	"shared/session":        3,
+	"shared/search":         3,
+	"shared/model":          3,
+	"shared/audit":          4,
+	"shared/usage":          4,
+	"shared/tenant/auth":    5,
+	"shared/tool":           6,
+	"shared/company":        6,
+	"shared/memory":         6,
+	"shared/knowledge":      6,
+	"shared/admin":          6,
+	"shared/prove/registry": 6,
+	"company-integrations":  7, // data, and typed tools
+	"shared/chat":           7,
+	"shared/web":            8,
+	"shared/app":            9,
+	"shared/host":           10,
+	"functions":             11,
+	"shared/isolationtest":  12, // attacks on the whole
+	"shared/archtest":       12, // whose tests look at everything
 }
 
 // sideways are the imports between packages of one rank, each with its reason.

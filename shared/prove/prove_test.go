@@ -12,23 +12,12 @@ import (
 	"switchboard/shared/app"
 	"switchboard/shared/app/apptest"
 	"switchboard/shared/prove"
+	"switchboard/shared/prove/registry"
 	"switchboard/shared/tenant/auth"
 )
 
 // routes are what the product declares.
-func routes(s *apptest.Server) (out []prove.Route) {
-	for _, rt := range app.Routes(&s.Local.Parts) {
-		r := prove.Route{Pattern: rt.Pattern, IDs: rt.IDs, Body: rt.Body != nil, Public: rt.Public, Admin: rt.Admin}
-		if rt.Allow.Role > 0 {
-			r.Role = rt.Allow.Role.String()
-		}
-		for _, k := range rt.Allow.Kinds {
-			r.Kinds = append(r.Kinds, string(k))
-		}
-		out = append(out, r)
-	}
-	return out
-}
+func routes(s *apptest.Server) []prove.Route { return registry.Routes(app.Routes(&s.Local.Parts)) }
 
 // world is the product, whatever stands before it, and what was said of a run.
 type world struct {

@@ -29,7 +29,7 @@ func NewAuthorizer(dir *Directory, master []byte) (*Authorizer, error) {
 	}
 	usage, err := NewUsageKeys(master)
 	l := newLookups(dir, heldByAuthorizer)
-	return &Authorizer{&Gate{source: l, tokens: dir.tokens, idkeys: dir.idkeys}, l, vouching, usage}, err
+	return &Authorizer{&Gate{source: l, visitors: dir.visitors}, l, vouching, usage}, err
 }
 
 // Authorization is what a gateway is told of a request.

@@ -25,10 +25,9 @@ const projectKeys = table.Kind("projectkey")
 
 // Directory keeps credentials. It is the one store outside every tenant.
 type Directory struct {
-	table  *table.Table
-	hash   hasher
-	tokens *tokens
-	idkeys identityKeys
+	table *table.Table
+	hash  hasher
+	visitors
 	// tenants is where the standing of each project is kept for those who do not read
 	// the directory; nil where everybody does. See WithStandings.
 	tenants *table.Table
@@ -45,12 +44,8 @@ func NewDirectory(t *table.Table, master []byte) (*Directory, error) {
 	if err != nil {
 		return nil, err
 	}
-	tk, err := newTokens(master)
-	if err != nil {
-		return nil, err
-	}
-	ids, err := newIdentityKeys(master)
-	return &Directory{table: t, hash: h, tokens: tk, idkeys: ids}, err
+	v, err := newVisitors(master)
+	return &Directory{table: t, hash: h, visitors: v}, err
 }
 
 // Issue makes a credential like c, with a new ID, and returns it with its text,
@@ -95,10 +90,24 @@ func (d *Directory) textOf(c Credential) string {
 	return string(c.Kind) + "_" + c.ID + "_" + random(secretLen)
 }
 
+// visitors is what it takes to know a company's visitors: by our tokens, and by what a
+// company's own server signs.
+type visitors struct {
+	tokens *tokens
+	idkeys identityKeys
+}
+
+func newVisitors(master []byte) (visitors, error) {
+	tk, err := newTokens(master)
+	if err != nil {
+		return visitors{}, err
+	}
+	ids, err := Derive(master, "identity keys")
+	return visitors{tk, ids}, err
+}
+
 // identityKeys is what the texts of identity keys are derived from.
 type identityKeys []byte
-
-func newIdentityKeys(master []byte) (identityKeys, error) { return Derive(master, "identity keys") }
 
 // text returns an identity key's text. It is derived, not stored: we have to know it to
 // check a signature, and what is not stored cannot be read.

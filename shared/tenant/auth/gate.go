@@ -15,10 +15,9 @@ import (
 // Gate checks credentials. What is known of one it has from its source: a directory, or
 // the token of an authorizer that has one.
 type Gate struct {
-	dir     *Directory // nil where the authorizer alone reads it; administration needs it
-	source  source
-	tokens  *tokens
-	idkeys  identityKeys
+	dir    *Directory // nil where the authorizer alone reads it; administration needs it
+	source source
+	visitors
 	sites   Sites
 	witness Witness
 }
@@ -50,7 +49,7 @@ type Witness interface {
 // NewGate returns a Gate over the directory. Without sites there are no widget
 // tokens, and without a witness no operator can act as a company.
 func NewGate(dir *Directory, sites Sites, w Witness) *Gate {
-	return &Gate{dir: dir, source: newLookups(dir, heldByGate), tokens: dir.tokens, idkeys: dir.idkeys, sites: sites, witness: w}
+	return &Gate{dir: dir, source: newLookups(dir, heldByGate), visitors: dir.visitors, sites: sites, witness: w}
 }
 
 // source is where a gate learns what a credential stands for.

@@ -67,13 +67,9 @@ func NewGateBehind(master []byte, tenants *table.Table, sites Sites, w Witness) 
 	if err != nil {
 		return nil, err
 	}
-	tk, err := newTokens(master)
-	if err != nil {
-		return nil, err
-	}
-	ids, err := newIdentityKeys(master)
+	v, err := newVisitors(master)
 	b := &behind{vouching, newStandings(tenants)}
-	return &Gate{source: b, tokens: tk, idkeys: ids, sites: sites, witness: w}, err
+	return &Gate{source: b, visitors: v, sites: sites, witness: w}, err
 }
 
 // find implements source.
