@@ -132,6 +132,7 @@ func (s *store) Close() error { return nil }
 func (s *store) options(sc tenant.Scope, a *attempts) func(*dynamodb.Options) {
 	return func(o *dynamodb.Options) {
 		o.Retryer = a
+		o.APIOptions = append(o.APIOptions, plainBody)
 		if s.cfg.Credentials != nil {
 			o.Credentials = s.cfg.Credentials(sc)
 		}
