@@ -46,7 +46,7 @@ crash: ## Kill the server ROUNDS (100) times under load; every acknowledged turn
 	$(GO) test -count=1 -run TestKill ./functions/switchboard -rounds $(or $(ROUNDS),100) -v
 
 isolation: ## Attack across tenants; prints a line for each class (ATTEMPTS=100000, SEED=1)
-	$(GO) test -count=1 -v ./shared/isolationtest -attempts $(or $(ATTEMPTS),100000) -seed $(or $(SEED),1)
+	$(GO) test -count=1 -v ./shared/isolationtest -attempts $(or $(ATTEMPTS),100000) -samples $(or $(SAMPLES),5000) -seed $(or $(SEED),1)
 
 mutants: ## Break the product one defect at a time; the test that each defect names has to fail
 	$(GO) run ./shared/isolationtest/mutants

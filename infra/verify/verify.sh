@@ -42,6 +42,7 @@ CGO_ENABLED=1 go test -race -shuffle=on -count=1 "$@" ./...
 
 # The attacks across tenants, at length; and 64 at a time under the race detector.
 go test -count=1 -timeout 20m -run 'TestMatrix|TestTwoWorlds' ./shared/isolationtest -attempts 1000000 -programs 500 -actions 50
+go test -count=1 -v -run TestTiming ./shared/isolationtest -samples 5000 | grep 'class 24\|^ok\|FAIL'
 CGO_ENABLED=1 go test -race -count=1 -timeout 20m -run TestConcurrent ./shared/isolationtest -concurrent 20000
 
 # Seeded defects: each has to be noticed by the test that it names.

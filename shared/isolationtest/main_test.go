@@ -15,7 +15,7 @@ var (
 	parallel = flag.Int("concurrent", 4_000, "attempts of the matrix that are made 64 at a time, some of them given up")
 	programs = flag.Int("programs", 300, "random programs run in two worlds")
 	actions  = flag.Int("actions", 20, "actions of a program")
-	samples  = flag.Int("samples", 2_000, "samples of the timing oracle, a side")
+	samples  = flag.Int("samples", 300, "samples of the timing oracle, a side")
 )
 
 func TestMain(m *testing.M) {

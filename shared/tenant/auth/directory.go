@@ -146,24 +146,38 @@ func completeGrant(c *Credential) error {
 // twice is no error, and repairs what the first time left undone; an unknown id is
 // NotFound.
 func (d *Directory) Revoke(ctx context.Context, keyID string) error {
-	_, err := d.revoke(ctx, keyID, func(Credential) bool { return true })
+	_, err := d.revoke(ctx, keyID)
 	return err
 }
 
 // RevokeOf is Revoke of one of the project's own credentials, and returns it; another's
-// is unknown.
+// is unknown. It is looked for among the project's own, so that it takes as long to find
+// nothing whether another has it or nobody.
 func (d *Directory) RevokeOf(ctx context.Context, id tenant.ID, keyID string) (Credential, error) {
-	return d.revoke(ctx, keyID, func(c Credential) bool { return c.Project == id.String() })
+	if !isKeyID(keyID) {
+		return Credential{}, unknownKey()
+	}
+	it, err := d.table.Get(ctx, scope.Directory(), table.Key{Kind: projectKeys, Parent: id.String(), ID: keyID})
+	if err == nil && it.Version == 0 {
+		err = unknownKey()
+	}
+	if err != nil {
+		return Credential{}, err
+	}
+	return d.revoke(ctx, keyID)
 }
 
-func (d *Directory) revoke(ctx context.Context, keyID string, may func(Credential) bool) (Credential, error) {
-	unknown := problem.New(problem.NotFound, "auth.Revoke", "There is no such credential.")
+func unknownKey() error {
+	return problem.New(problem.NotFound, "auth.Revoke", "There is no such credential.")
+}
+
+func (d *Directory) revoke(ctx context.Context, keyID string) (Credential, error) {
 	if !isKeyID(keyID) {
-		return Credential{}, unknown
+		return Credential{}, unknownKey()
 	}
 	c, err := rewrite(ctx, d, credentialKey(keyID), func(c *Credential) (bool, error) {
-		if c.ID == "" || !may(*c) {
-			return false, unknown
+		if c.ID == "" {
+			return false, unknownKey()
 		}
 		if !c.Revoked.IsZero() {
 			return false, nil
