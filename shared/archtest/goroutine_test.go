@@ -15,7 +15,7 @@ var spawners = map[string]int{"Go": 0, "TryGo": 0, "AfterFunc": 1, "DoChan": 1, 
 var unguarded = map[string]string{
 	"functions/switchboard.main":            "it ends the notice of a signal",
 	"functions/switchboard.run":             "it prints a line",
-	"shared/app/local.startSweeping":        "sweep guards each tenant's, so that one keeps no other from being swept",
+	"shared/app/local.startSweeping":        "one guards each tenant's, so that one keeps no other from being swept",
 	"shared/chat.ask":                       "what it starts ends a context or stops a timer",
 	"shared/host/httphost.Serve":            "net/http recovers every connection's",
 	"shared/host/lambdahost.Handler":        "run recovers by itself: it has to answer",

@@ -48,6 +48,7 @@ type Service struct {
 
 	claims sync.Map // claim -> chan struct{}: the turns this process is at work on
 	begun  sync.Map // talk -> Turn: the first turns of conversations that have no item yet
+	latest sync.Map // tenant.ID -> time.Time: when its last turn here began
 }
 
 // talk is one conversation of one tenant.

@@ -65,6 +65,7 @@ func (s *Service) open(ctx context.Context, sc tenant.Scope, q Question) (*opene
 
 // begin writes the reservation of a turn that is claimed, and reads beside it.
 func (s *Service) begin(ctx context.Context, sc tenant.Scope, o *opened) (*Turn, error) {
+	s.latest.Store(sc.Project(), time.Now())
 	reserved := table.Create(reservationKey(o.turn.ID), encode(s.reserve(ctx, o))).Relaxed()
 	var taken error
 	var lost []string

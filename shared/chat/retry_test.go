@@ -2,6 +2,7 @@ package chat_test
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -207,6 +208,9 @@ func TestADeadProcessLeavesNoTurnOpen(t *testing.T) {
 	id, err := tenant.ParseID(apptest.Alpha)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if recent := c.Recent(); !slices.Contains(recent, id) {
+		t.Errorf("the process that died was at work for %v", recent)
 	}
 	if n, err := svc.Sweep(t.Context(), auth.ForWork(id, "test")); err != nil || n != 1 {
 		t.Fatalf("closed %d, %v", n, err)

@@ -43,6 +43,21 @@ func (s *Service) Sweep(ctx context.Context, sc tenant.Scope) (int, error) {
 	return closed, errors.Join(unread, err)
 }
 
+// Recent returns the projects of which this process began a turn so lately that it may
+// still be open, or may have been left open by a write that failed: the others need no
+// [Service.Sweep].
+func (s *Service) Recent() (ids []tenant.ID) {
+	s.latest.Range(func(id, at any) bool {
+		if time.Since(at.(time.Time)) > s.longest()+s.drain()+keepTimeout+time.Minute {
+			s.latest.CompareAndDelete(id, at)
+		} else {
+			ids = append(ids, id.(tenant.ID))
+		}
+		return true
+	})
+	return ids
+}
+
 // CloseDue closes the turns that [Service.Watch] has noted and whose time is up.
 // It asks the table about each, so a note that is out of date costs two reads and
 // closes nothing. When ctx ends it stops, and has taken off what it came to.
