@@ -52,7 +52,7 @@ mutants: ## Break the product one defect at a time; the test that each defect na
 	$(GO) run ./shared/isolationtest/mutants
 
 scale: ## One process with COMPANIES (1000) companies of ten assistants each, beside one with four
-	$(GO) test -count=1 -v -run TestManyCompanies ./shared/app/apptest -companies $(or $(COMPANIES),1000) -turns $(or $(TURNS),3000) -open $(or $(OPEN),1000)
+	$(GO) test -count=1 -v -run TestManyCompanies ./shared/app/apptest -companies $(or $(COMPANIES),1000) -turns $(or $(TURNS),3000) -open $(or $(OPEN),0)
 
 clean: ## Remove what was built, fetched and stored here
 	rm -rf bin .aws-sam .peers .data

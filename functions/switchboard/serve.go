@@ -52,7 +52,7 @@ their company's own knowledge.`,
 	f.StringVar(&s.addr, "addr", cmp.Or(os.Getenv("SWITCHBOARD_ADDR"), "127.0.0.1:8080"), "address to listen on (SWITCHBOARD_ADDR)")
 	f.StringVar(&s.data, "data", cmp.Or(os.Getenv("SWITCHBOARD_DATA"), ".data"), "directory of all that lasts (SWITCHBOARD_DATA)")
 	f.StringVar(&s.companies, "companies", "", "directory of company folders (default: ./"+companiesDir+", or the ones shipped inside this binary)")
-	f.IntVar(&s.open, "open", local.OpenFiles, "companies whose files are kept open: about 1 MB of memory each; others cost a turn some milliseconds more")
+	f.IntVar(&s.open, "open", local.OpenFiles(), "companies whose files are kept open: about 1 MB of memory each (an eighth of the memory, if you do not say); others cost a turn some milliseconds more")
 	f.BoolVar(&s.dev, "dev", false, "development: make and print keys, serve demo pages; loopback only")
 	return cmd
 }

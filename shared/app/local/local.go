@@ -52,7 +52,7 @@ type Options struct {
 	Getenv    func(string) string // nil: an empty environment
 	Dev       bool                // demo pages
 	Origins   []string            // of this server's own pages, which may stand for any company's site
-	Open      int                 // how many companies' files are kept open; 0 = [OpenFiles]
+	Open      int                 // how many companies' files are kept open; 0 = what [OpenFiles] says
 	Models    *model.Models       // nil: those the environment names
 }
 
@@ -73,17 +73,13 @@ type Local struct {
 	stop    context.CancelFunc
 }
 
-// OpenFiles is how many companies' files are kept open if nobody says. Each takes about
-// 1 MB of memory; one that is not open costs its next turn some milliseconds.
-const OpenFiles = 256
-
 // Open opens the data directory and brings the companies' folders into it. A mistake in
 // any company's folder is an error, and nothing was changed.
 func Open(ctx context.Context, o Options) (_ *Local, err error) {
 	if o.Getenv == nil {
 		o.Getenv = func(string) string { return "" }
 	}
-	o.Open = cmp.Or(o.Open, OpenFiles)
+	o.Open = cmp.Or(o.Open, OpenFiles())
 	l := &Local{stop: func() {}}
 	defer func() {
 		if err != nil {
