@@ -14,7 +14,6 @@ import (
 	"switchboard/shared/app/aws/awstest"
 	"switchboard/shared/host/lambdahost/runtimetest"
 	"switchboard/shared/table/dynamotable/dynamotest"
-	"switchboard/shared/tenant/auth"
 )
 
 const (
@@ -36,12 +35,7 @@ func start(t *testing.T) *rig {
 	client := awstest.Tables(t, endpoint, "data", "directory", "keys")
 	keys := awstest.NewKeys(t, "keys")
 	r := &rig{gateway: awstest.NewGateway(t), aws: awstest.Deploy(t, "../../template.yaml", server, map[string]string{"DataTable": "data", "DirectoryTable": "directory", "KeysTable": "keys"})}
-	directory := awstest.Bring(t, client, keys.Sealer(t, client), "data", "directory", master, project, "outside-client-a", "incharge-electric", "personal-example")
-	_, secret, err := directory.Issue(t.Context(), auth.Credential{Kind: auth.OperatorKey})
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.key = secret.Reveal()
+	awstest.Bring(t, client, keys.Sealer(t, client), "data", "directory", master, project, "outside-client-a", "incharge-electric", "personal-example")
 	r.Function = runtimetest.Start(t, runtimetest.Build(t, "."), &runtimetest.Options{Timeout: 30 * time.Second, Env: append(append(append(keys.Env(), r.gateway.Env()...), r.aws.Env("TenantAdminRole")...),
 		"SWITCHBOARD_TABLE=data", "SWITCHBOARD_DIRECTORY_TABLE=directory", "SWITCHBOARD_MASTER_KEY="+master, "GOMEMLIMIT=100MiB")})
 	t.Cleanup(func() {
@@ -53,7 +47,46 @@ func start(t *testing.T) *rig {
 			}
 		}
 	})
+	answer, err := r.invoke(t, `{"operator_key":{"name":"the first"}}`)
+	if r.key = apptest.Get([]byte(answer), "key"); err != nil || !strings.HasPrefix(r.key, "op_") {
+		t.Fatalf("the first operator key: %s, %v", answer, err)
+	}
 	return r
+}
+
+// invoke is what who may invoke the function does, with no gateway.
+func (r *rig) invoke(t *testing.T, event string) (string, error) {
+	t.Helper()
+	resp, err := r.Invoke(t.Context(), []byte(event))
+	if err != nil {
+		return "", err
+	}
+	body, err := io.ReadAll(resp.Body)
+	return string(body), err
+}
+
+// TestInvoked: whoever may invoke the function makes operator keys, and nothing else.
+func TestInvoked(t *testing.T) {
+	t.Parallel()
+	r := start(t)
+	if plan := r.gateway.PlanOf("_operators"); plan != "test-enterprise" {
+		t.Errorf("operators are metered by %q", plan)
+	}
+	if a := r.do(t, "admin_projects"); a.Status != 200 {
+		t.Errorf("with the key: %d %s", a.Status, a.Body)
+	}
+	for _, event := range []string{
+		`{}`, `{"operator_key":null}`, `{"operator_key":"x"}`, `{"operator_key":{"nmae":"x"}}`, `[]`, `null`, `7`,
+		`{"operator_key":{"name":"` + strings.Repeat("x", 101) + `"}}`,
+		`{"operator_key":{"name":"x"},"path":"/"}`, `{"operator_key":{"name":"x"},"requestContext":{"apiId":"a"}}`, `{"operator_key":{"name":"x"},"resource":"/v1"}`,
+	} {
+		if answer, err := r.invoke(t, event); err == nil {
+			t.Errorf("%s: %s", event, answer)
+		}
+	}
+	if a := r.do(t, "admin_projects"); a.Status != 200 {
+		t.Errorf("afterwards: %d %s", a.Status, a.Body)
+	}
 }
 
 // do sends an event of events/.
@@ -96,9 +129,6 @@ func TestBootstrap(t *testing.T) {
 	}
 	if plan := r.gateway.PlanOf("volt-garage"); plan != "test-pro" {
 		t.Errorf("a company that was made is metered by %q", plan)
-	}
-	if plan := r.gateway.PlanOf("_operators"); plan != "test-enterprise" {
-		t.Errorf("operators are metered by %q", plan)
 	}
 	for _, d := range r.aws.Denied() {
 		t.Errorf("the policies refused: %s", d)

@@ -1,4 +1,5 @@
-// Command tenant-admin is the operator's API, on Lambda behind API Gateway.
+// Command tenant-admin is the operator's API, on Lambda behind API Gateway. Whoever may
+// invoke it directly makes operator keys.
 package main
 
 import (
@@ -7,4 +8,4 @@ import (
 	"switchboard/shared/host/lambdahost"
 )
 
-func main() { lambdahost.Serve(aws.OpenAdmin, app.TenantAdmin) }
+func main() { lambdahost.ServeDirect(aws.OpenAdmin, app.TenantAdmin, app.InvokeAdmin) }

@@ -39,6 +39,8 @@ type Plans interface {
 	// Ensure counts the project's requests against the plan of the tier from here on. Doing
 	// it twice is no error.
 	Ensure(ctx context.Context, project tenant.ID, tier string) error
+	// EnsureOperators counts operators' requests against a plan of their own.
+	EnsureOperators(ctx context.Context) error
 }
 
 const (

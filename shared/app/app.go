@@ -6,11 +6,14 @@
 package app
 
 import (
+	"context"
+	"errors"
 	"net/http"
 	"slices"
 
 	"switchboard/shared/admin"
 	"switchboard/shared/chat"
+	"switchboard/shared/strictjson"
 	"switchboard/shared/tenant/auth"
 	"switchboard/shared/web/demo"
 )
@@ -32,6 +35,21 @@ func Chat(p *Parts) http.Handler {
 
 // TenantAdmin serves the operator's function.
 func TenantAdmin(p *Parts) http.Handler { return auth.Handler(p.Gate, p.Admin.Routes()) }
+
+// InvokeAdmin is what the operator's function does for those whom AWS lets invoke it: it
+// makes an operator key, of which there has to be a first. The event is
+// {"operator_key":{"name":"..."}}, the answer the key with its text.
+func InvokeAdmin(ctx context.Context, p *Parts, event []byte) (any, error) {
+	var in struct {
+		Key *struct {
+			Name string `json:"name"`
+		} `json:"operator_key"`
+	}
+	if err := strictjson.Unmarshal(event, &in); err != nil || in.Key == nil {
+		return nil, errors.Join(errors.New(`app: expected {"operator_key":{"name":"..."}}`), err)
+	}
+	return p.Admin.OperatorKey(ctx, in.Key.Name)
+}
 
 // All serves every function in one process, with health and demo pages.
 func All(p *Parts) http.Handler {

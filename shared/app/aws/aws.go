@@ -89,19 +89,7 @@ func OpenAdmin(context.Context) (*app.Parts, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &app.Parts{Gate: gate, Admin: &admin.Service{Directory: directory, Catalog: o.companies, Plans: plans{metered}}}, nil
-}
-
-// plans sees to the operators' own plan, of which there is one a stack, with each
-// company's.
-type plans struct{ *usageplan.Plans }
-
-// Ensure implements [admin.Plans].
-func (p plans) Ensure(ctx context.Context, project tenant.ID, tier string) error {
-	if err := p.EnsureOperators(ctx); err != nil {
-		return err
-	}
-	return p.Plans.Ensure(ctx, project, tier)
+	return &app.Parts{Gate: gate, Admin: &admin.Service{Directory: directory, Catalog: o.companies, Plans: metered}}, nil
 }
 
 // opened is what the functions have that serve tenants.

@@ -35,6 +35,8 @@ const grace = 3 * time.Second
 // client's data, and it was logged.
 var errBroken = errors.New("lambdahost: the handler failed before its answer was complete")
 
+var errNoProxyEvent = errors.New("lambdahost: not a proxy event of an API Gateway REST API")
+
 // Handler returns h as a function for lambda.Start that answers the events of a
 // REST API whose integration is in response transfer mode STREAM.
 //
@@ -43,7 +45,7 @@ var errBroken = errors.New("lambdahost: the handler failed before its answer was
 func Handler(h http.Handler) func(context.Context, events.APIGatewayProxyRequest) (*events.APIGatewayProxyStreamingResponse, error) {
 	return func(ctx context.Context, ev events.APIGatewayProxyRequest) (*events.APIGatewayProxyStreamingResponse, error) {
 		if ev.HTTPMethod == "" || ev.Path == "" {
-			return nil, errors.New("lambdahost: not a proxy event of an API Gateway REST API")
+			return nil, errNoProxyEvent
 		}
 		ctx, stop := requestContext(ctx)
 		r, err := newRequest(ctx, &ev)

@@ -2,6 +2,8 @@ package lambdahost
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -9,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-lambda-go/lambdacontext"
 
@@ -30,37 +33,82 @@ const openTimeout = 8 * time.Second
 // The context that open is given lives as long as the process once open has
 // succeeded.
 func Serve[D any](open func(context.Context) (D, error), routes func(D) http.Handler) {
-	slog.SetDefault(lambdacontext.NewLogger())
-	app := newApp(open, routes)
-	if _, err := app.opened(); err != nil {
-		logUnopened(context.Background(), err)
-	}
-	lambda.Start(Handler(app))
+	lambda.Start(Handler(start(open, routes)))
 }
 
-// app is a handler that is opened when first needed.
-type app struct{ opening[http.Handler] }
+// Direct is what a function does for those whom AWS lets invoke it by itself, with no
+// gateway before it (lambda:InvokeFunction). It is given the event as it came and says
+// what is answered, as JSON. An error's text goes to who invoked it.
+type Direct[D any] func(ctx context.Context, deps D, event []byte) (any, error)
 
-func newApp[D any](open func(context.Context) (D, error), routes func(D) http.Handler) *app {
-	return &app{opening[http.Handler]{open: func(ctx context.Context) (http.Handler, error) {
-		deps, err := open(ctx)
-		if err != nil {
-			return nil, err
+// ServeDirect is [Serve] of a function that does something for them, too.
+func ServeDirect[D any](open func(context.Context) (D, error), routes func(D) http.Handler, direct Direct[D]) {
+	lambda.Start(directly(start(open, routes), direct))
+}
+
+// start opens for the first time, in the init phase.
+func start[D any](open func(context.Context) (D, error), routes func(D) http.Handler) *app[D] {
+	slog.SetDefault(lambdacontext.NewLogger())
+	a := newApp(open, routes)
+	if _, err := a.opened(); err != nil {
+		logUnopened(context.Background(), err)
+	}
+	return a
+}
+
+// directly tells the gateway's events, which always have a method, from others.
+func directly[D any](a *app[D], direct Direct[D]) func(context.Context, json.RawMessage) (any, error) {
+	gateway := Handler(a)
+	return func(ctx context.Context, raw json.RawMessage) (_ any, err error) {
+		var ev events.APIGatewayProxyRequest
+		if err := json.Unmarshal(raw, &ev); err != nil {
+			return nil, errNoProxyEvent
 		}
-		return routes(deps), nil
+		if ev.HTTPMethod != "" || ev.Path != "" || ev.Resource != "" || ev.RequestContext.APIID != "" {
+			return gateway(ctx, ev)
+		}
+		o, err := a.opened()
+		if err != nil {
+			logUnopened(ctx, err)
+			return nil, errNotOpen
+		}
+		ctx, stop := requestContext(ctx)
+		defer stop(context.Canceled)
+		defer recovered(ctx, &err)
+		return direct(ctx, o.deps, raw)
+	}
+}
+
+var errNotOpen = errors.New("lambdahost: the function is not open")
+
+// app is a handler that is opened when first needed.
+type app[D any] struct{ opening[served[D]] }
+
+// served is what a function serves, and with what.
+type served[D any] struct {
+	deps    D
+	handler http.Handler
+}
+
+func newApp[D any](open func(context.Context) (D, error), routes func(D) http.Handler) *app[D] {
+	return &app[D]{opening[served[D]]{open: func(ctx context.Context) (s served[D], err error) {
+		if s.deps, err = open(ctx); err == nil {
+			s.handler = routes(s.deps)
+		}
+		return s, err
 	}}}
 }
 
-func (a *app) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.ServePrincipal(w, r, "") }
+func (a *app[D]) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.ServePrincipal(w, r, "") }
 
-func (a *app) ServePrincipal(w http.ResponseWriter, r *http.Request, vouched auth.PrincipalToken) {
-	h, err := a.opened()
+func (a *app[D]) ServePrincipal(w http.ResponseWriter, r *http.Request, vouched auth.PrincipalToken) {
+	s, err := a.opened()
 	if err != nil {
 		logUnopened(r.Context(), err)
 		refuse(w, r, &problem.Error{Kind: problem.Unavailable, Op: "lambdahost.Serve", RetryAfter: time.Second})
 		return
 	}
-	serveVouched(h, w, r, vouched)
+	serveVouched(s.handler, w, r, vouched)
 }
 
 // opening is a value that is opened when first needed.

@@ -57,7 +57,7 @@ func worker[W Worker](o *opening[W]) func(context.Context, json.RawMessage) (any
 		w, err := o.opened()
 		if err != nil {
 			logUnopened(ctx, err)
-			return nil, errors.New("lambdahost: the function is not open")
+			return nil, errNotOpen
 		}
 		ctx, stop := requestContext(ctx)
 		defer stop(context.Canceled)
