@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -20,6 +21,7 @@ func TestSweeper(t *testing.T) {
 		for i, name := range []string{"resting", "talking", "failing"} {
 			ids[i], _ = tenant.ParseID(name)
 		}
+		var mu sync.Mutex
 		var swept []string
 		var listed, fails int
 		s := &sweeper{
@@ -29,9 +31,11 @@ func TestSweeper(t *testing.T) {
 				}
 				return ids[:], nil
 			},
-			recent: func() []tenant.ID { return ids[1:2] },
+			recent: func() []tenant.ID { return []tenant.ID{ids[1]} },
 			sweep: func(_ context.Context, id tenant.ID) error {
+				mu.Lock()
 				swept = append(swept, id.String())
+				mu.Unlock()
 				if id == ids[2] && fails < 2 {
 					if fails++; fails == 1 {
 						panic("whatever becomes of it")
@@ -51,10 +55,12 @@ func TestSweeper(t *testing.T) {
 			{"talking"},
 		} {
 			synctest.Wait()
+			mu.Lock()
 			if !slices.Equal(swept, want) {
 				t.Errorf("pass %d swept %q, want %q", n, swept, want)
 			}
 			swept = nil
+			mu.Unlock()
 			time.Sleep(sweepEvery)
 		}
 		cancel()
