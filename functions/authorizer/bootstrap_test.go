@@ -1,14 +1,12 @@
 package main_test
 
 import (
-	"context"
 	"errors"
 	"io"
 	"net/http"
 	"os"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -57,8 +55,7 @@ func start(t *testing.T, bootstrap string, env ...string) *rig {
 		if peak, err := r.PeakMemory(); err == nil {
 			t.Logf("peak memory %d MB", peak>>20)
 		}
-		r.Signal(syscall.SIGKILL)
-		r.Wait(context.Background())
+		r.Kill()
 		for line := range strings.Lines(r.Logs()) {
 			if !jsontext.Value(line).IsValid() {
 				t.Errorf("logged without slog: %s", line)
@@ -260,6 +257,7 @@ func unopened(t *testing.T, bootstrap string) {
 	if failed, ok := errors.AsType[*runtimetest.FunctionError](err); !ok || failed.Message == "Unauthorized" || strings.Contains(failed.Message, "SWITCHBOARD") {
 		t.Errorf("%v", err)
 	}
+	r.Kill() // so that the log is whole
 	if !strings.Contains(r.Logs(), "SWITCHBOARD_DIRECTORY_TABLE is not set") {
 		t.Errorf("the log says\n%s", r.Logs())
 	}

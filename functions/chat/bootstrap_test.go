@@ -1,7 +1,6 @@
 package main_test
 
 import (
-	"context"
 	"crypto/rand"
 	"io"
 	"net/http"
@@ -9,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -155,7 +153,7 @@ func (r *rig) start(t *testing.T, timeout time.Duration, env ...string) function
 				t.Errorf("peak memory is %d MB", peak>>20)
 			}
 		}
-		kill(f)
+		f.Kill()
 		for _, d := range r.aws.Denied() {
 			t.Errorf("the policies refused: %s", d)
 		}
@@ -176,11 +174,6 @@ func (r *rig) start(t *testing.T, timeout time.Duration, env ...string) function
 	}
 	t.Logf("ready after %v", took.Round(time.Millisecond))
 	return function{f, r}
-}
-
-func kill(f *runtimetest.Function) {
-	f.Signal(syscall.SIGKILL) // it may have ended already
-	f.Wait(context.Background())
 }
 
 // event reads an event of events/ with the key in its place, and changes it.

@@ -106,7 +106,7 @@ func deadline(t *testing.T, bootstrap string) {
 	want(t, apptest.Answer{Status: 200, Body: got[2].Data}, 200, "status", "503", "reason", "interrupted", "retry_after", "1", "turn_id", turn)
 	read := event(t, "conversation", key, of(conversation))
 	want(t, f.ask(t, read), 200, "messages.1.state", "interrupted", "messages.1.content", "half an")
-	kill(f.Function)
+	f.Kill()
 
 	f = r.start(t, longest)
 	got = stream(t, f.ask(t, event(t, "chat_stream", key)))
@@ -141,7 +141,7 @@ func killed(t *testing.T, bootstrap string) {
 	if e, ok := next(); !ok || e.Name != "delta" {
 		t.Fatalf("got %v", e)
 	}
-	kill(f.Function)
+	f.Kill()
 	want(t, r.start(t, 2*time.Second).ask(t, event(t, "chat_stream", key)), 503, "reason", "timeout")
 	if n := len(r.model.Calls()); n != 1 {
 		t.Errorf("the model was called %d times", n)
@@ -215,7 +215,7 @@ func unopened(t *testing.T, bootstrap string) {
 	if a.Header.Get("Content-Type") != "application/problem+json" || a.Header.Get("Retry-After") == "" || strings.Contains(a.Body, "SWITCHBOARD") {
 		t.Errorf("%v %s", a.Header, a.Body)
 	}
-	kill(f.Function)
+	f.Kill()
 	if !strings.Contains(f.Logs(), "SWITCHBOARD_TABLE is not set") {
 		t.Errorf("the log says\n%s", f.Logs())
 	}

@@ -125,7 +125,7 @@ func remember(t *testing.T, r *rig, env ...string) (queries int) {
 		before = r.dynamo.Calls("Query")
 	}
 	want(t, f.ask(t, goOn), 200, "conversation_id", conversation)
-	kill(f.Function)
+	f.Kill()
 	want(t, r.start(t, longest, env...).ask(t, goOn), 200, "conversation_id", conversation)
 	for i, c := range r.model.Calls() {
 		if n := strings.Count(string(c.Body), "Where do I live?"); n != i || !strings.Contains(string(c.Body), private) {

@@ -81,14 +81,14 @@ func roleless(t *testing.T, bootstrap string) {
 	} {
 		f := r.start(t, longest, env...)
 		want(t, f.ask(t, event(t, "chat", key)), 503)
-		kill(f.Function)
+		f.Kill()
 		if !strings.Contains(f.Logs(), text) {
 			t.Errorf("%v: the log says\n%s", env, f.Logs())
 		}
 	}
 	f := r.start(t, longest, "SWITCHBOARD_DATA_ROLE=", "SWITCHBOARD_UNVENDED=1", "AWS_ENDPOINT_URL_DYNAMODB="+r.endpoint)
 	want(t, f.ask(t, event(t, "chat", key)), 200)
-	kill(f.Function)
+	f.Kill()
 	if n := r.aws.Assumed(project); n != 0 || !strings.Contains(f.Logs(), "the function's own credentials") {
 		t.Errorf("unvended: %d sessions, and the log says\n%s", n, f.Logs())
 	}

@@ -9,7 +9,6 @@ import (
 	"os"
 	"runtime"
 	"strings"
-	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -125,8 +124,7 @@ func startRig(t *testing.T, bootstrap string, r *rig, env ...string) *rig {
 				t.Errorf("peak memory is %d MB", peak>>20)
 			}
 		}
-		r.Signal(syscall.SIGKILL)
-		r.Wait(context.Background())
+		r.Kill()
 		for _, d := range r.aws.Denied() {
 			t.Errorf("the policies refused: %s", d)
 		}

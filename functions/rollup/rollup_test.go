@@ -372,6 +372,7 @@ func unopened(t *testing.T, bootstrap string) {
 			t.Errorf("%s: %v", event, err)
 		}
 	}
+	r.Kill() // so that the log is whole
 	if !strings.Contains(r.Logs(), "SWITCHBOARD_TABLE is not set") {
 		t.Errorf("the log says\n%s", r.Logs())
 	}

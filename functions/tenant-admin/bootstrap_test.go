@@ -1,12 +1,10 @@
 package main_test
 
 import (
-	"context"
 	"io"
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -39,8 +37,7 @@ func start(t *testing.T) *rig {
 	r.Function = runtimetest.Start(t, runtimetest.Build(t, "."), &runtimetest.Options{Timeout: 30 * time.Second, Env: append(append(append(keys.Env(), r.gateway.Env()...), r.aws.Env("TenantAdminRole")...),
 		"SWITCHBOARD_TABLE=data", "SWITCHBOARD_DIRECTORY_TABLE=directory", "SWITCHBOARD_MASTER_KEY="+master, "GOMEMLIMIT=100MiB")})
 	t.Cleanup(func() {
-		r.Signal(syscall.SIGKILL)
-		r.Wait(context.Background())
+		r.Kill()
 		for _, s := range append(r.aws.Secrets(), r.key, master) {
 			if strings.Contains(r.Logs(), s) {
 				t.Errorf("a secret is in the log:\n%s", r.Logs())

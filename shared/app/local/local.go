@@ -7,7 +7,6 @@
 package local
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -79,7 +78,9 @@ func Open(ctx context.Context, o Options) (_ *Local, err error) {
 	if o.Getenv == nil {
 		o.Getenv = func(string) string { return "" }
 	}
-	o.Open = cmp.Or(o.Open, OpenFiles())
+	if o.Open == 0 {
+		o.Open = OpenFiles()
+	}
 	l := &Local{stop: func() {}}
 	defer func() {
 		if err != nil {

@@ -59,7 +59,7 @@ func start[D any](open func(context.Context) (D, error), routes func(D) http.Han
 // directly tells the gateway's events, which always have a method, from others.
 func directly[D any](a *app[D], direct Direct[D]) func(context.Context, json.RawMessage) (any, error) {
 	gateway := Handler(a)
-	return func(ctx context.Context, raw json.RawMessage) (_ any, err error) {
+	return func(ctx context.Context, raw json.RawMessage) (any, error) {
 		var ev events.APIGatewayProxyRequest
 		if err := json.Unmarshal(raw, &ev); err != nil {
 			return nil, errNoProxyEvent
@@ -67,19 +67,9 @@ func directly[D any](a *app[D], direct Direct[D]) func(context.Context, json.Raw
 		if ev.HTTPMethod != "" || ev.Path != "" || ev.Resource != "" || ev.RequestContext.APIID != "" {
 			return gateway(ctx, ev)
 		}
-		o, err := a.opened()
-		if err != nil {
-			logUnopened(ctx, err)
-			return nil, errNotOpen
-		}
-		ctx, stop := requestContext(ctx)
-		defer stop(context.Canceled)
-		defer recovered(ctx, &err)
-		return direct(ctx, o.deps, raw)
+		return a.with(ctx, func(ctx context.Context, s served[D]) (any, error) { return direct(ctx, s.deps, raw) })
 	}
 }
-
-var errNotOpen = errors.New("lambdahost: the function is not open")
 
 // app is a handler that is opened when first needed.
 type app[D any] struct{ opening[served[D]] }
@@ -133,6 +123,20 @@ func (o *opening[T]) opened() (T, error) {
 		o.value, o.done = v, true
 	}
 	return v, err
+}
+
+// with has do answer an event that is not answered over HTTP, in the invocation's time.
+// Nothing of a panic leaves the process, and nothing of why the value does not open.
+func (o *opening[T]) with(ctx context.Context, do func(context.Context, T) (any, error)) (_ any, err error) {
+	v, err := o.opened()
+	if err != nil {
+		logUnopened(ctx, err)
+		return nil, errors.New("lambdahost: the function is not open")
+	}
+	ctx, stop := requestContext(ctx)
+	defer stop(context.Canceled)
+	defer recovered(ctx, &err)
+	return do(ctx, v)
 }
 
 // attempt opens within openTimeout, and makes an error of a panic.

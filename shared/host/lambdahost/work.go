@@ -45,7 +45,7 @@ var errNotOurs = errors.New("lambdahost: neither a batch of a DynamoDB stream no
 
 // worker tells the events apart.
 func worker[W Worker](o *opening[W]) func(context.Context, json.RawMessage) (any, error) {
-	return func(ctx context.Context, raw json.RawMessage) (_ any, err error) {
+	return func(ctx context.Context, raw json.RawMessage) (any, error) {
 		var ev struct {
 			Source  string            `json:"source"`
 			Detail  string            `json:"detail-type"`
@@ -54,21 +54,15 @@ func worker[W Worker](o *opening[W]) func(context.Context, json.RawMessage) (any
 		if json.Unmarshal(raw, &ev) != nil {
 			return nil, errNotOurs
 		}
-		w, err := o.opened()
-		if err != nil {
-			logUnopened(ctx, err)
-			return nil, errNotOpen
-		}
-		ctx, stop := requestContext(ctx)
-		defer stop(context.Canceled)
-		defer recovered(ctx, &err)
-		switch {
-		case len(ev.Records) > 0:
-			return batch(ctx, w, ev.Records)
-		case ev.Source == "aws.events" && ev.Detail == "Scheduled Event":
-			return nil, w.Tick(ctx)
-		}
-		return nil, errNotOurs
+		return o.with(ctx, func(ctx context.Context, w W) (any, error) {
+			switch {
+			case len(ev.Records) > 0:
+				return batch(ctx, w, ev.Records)
+			case ev.Source == "aws.events" && ev.Detail == "Scheduled Event":
+				return nil, w.Tick(ctx)
+			}
+			return nil, errNotOurs
+		})
 	}
 }
 

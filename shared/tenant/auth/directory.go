@@ -146,7 +146,7 @@ func completeGrant(c *Credential) error {
 // twice is no error, and repairs what the first time left undone; an unknown id is
 // NotFound.
 func (d *Directory) Revoke(ctx context.Context, keyID string) error {
-	_, err := d.revoke(ctx, keyID)
+	_, err := d.revoke(ctx, keyID, func(Credential) bool { return true })
 	return err
 }
 
@@ -164,19 +164,19 @@ func (d *Directory) RevokeOf(ctx context.Context, id tenant.ID, keyID string) (C
 	if err != nil {
 		return Credential{}, err
 	}
-	return d.revoke(ctx, keyID)
+	return d.revoke(ctx, keyID, func(c Credential) bool { return c.Project == id.String() })
 }
 
 func unknownKey() error {
 	return problem.New(problem.NotFound, "auth.Revoke", "There is no such credential.")
 }
 
-func (d *Directory) revoke(ctx context.Context, keyID string) (Credential, error) {
+func (d *Directory) revoke(ctx context.Context, keyID string, may func(Credential) bool) (Credential, error) {
 	if !isKeyID(keyID) {
 		return Credential{}, unknownKey()
 	}
 	c, err := rewrite(ctx, d, credentialKey(keyID), func(c *Credential) (bool, error) {
-		if c.ID == "" {
+		if c.ID == "" || !may(*c) {
 			return false, unknownKey()
 		}
 		if !c.Revoked.IsZero() {

@@ -158,6 +158,12 @@ func (f *Function) Wait(ctx context.Context) error {
 	}
 }
 
+// Kill ends the process, if it has not ended, and waits until it has.
+func (f *Function) Kill() {
+	f.cmd.Process.Kill()
+	f.Wait(context.Background())
+}
+
 // Logs returns what the process has written to its standard output and error. It
 // is complete once [Function.Wait] has returned.
 func (f *Function) Logs() string { return f.logs.String() }
