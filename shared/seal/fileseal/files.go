@@ -135,8 +135,23 @@ func wipe(old *os.File, now int) {
 	}
 }
 
+// readTries is how often a file is read until nobody has put another in its place
+// meanwhile, as a rotation does.
+const readTries = 16
+
+var errReplaced = errors.New("the file was replaced while it was opened")
+
 // read reads a file that has to be a regular one, and ours alone.
-func (f *files) read(name string) ([]byte, error) {
+func (f *files) read(name string) (text []byte, err error) {
+	for range readTries {
+		if text, err = f.readOnce(name); !errors.Is(err, errReplaced) {
+			break
+		}
+	}
+	return text, err
+}
+
+func (f *files) readOnce(name string) ([]byte, error) {
 	seen, err := f.root.Lstat(name)
 	if err != nil {
 		return nil, err
@@ -150,7 +165,7 @@ func (f *files) read(name string) ([]byte, error) {
 	}
 	defer r.Close()
 	if opened, err := r.Stat(); err != nil || !os.SameFile(seen, opened) {
-		return nil, fmt.Errorf("%s was replaced while it was opened", name)
+		return nil, errors.Join(errReplaced, err)
 	}
 	return readPrivate(r)
 }

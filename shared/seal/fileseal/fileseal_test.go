@@ -2,9 +2,12 @@ package fileseal_test
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"switchboard/shared/problem"
@@ -269,4 +272,37 @@ func TestOwnMaster(t *testing.T) {
 	if b, err := open(t, dir, opts).Open(t.Context(), sc, at, sealed); err != nil || string(b) != "plain" {
 		t.Errorf("%q, %v", b, err)
 	}
+}
+
+// A ring that is replaced while it is read, as a rotation does, is read all the same.
+func TestReadWhileRotated(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "keys")
+	rotating := open(t, dir, nil)
+	if err := rotating.Prepare(t.Context(), sc); err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	var over atomic.Bool
+	for range 4 {
+		wg.Go(func() {
+			for !over.Load() {
+				s, err := fileseal.Open(dir, master, nil) // which holds nothing
+				if err == nil {
+					err = errors.Join(s.Prepare(t.Context(), sc), s.Close())
+				}
+				if err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	for range 150 {
+		if err := rotating.Rotate(t.Context(), sc); err != nil {
+			t.Errorf("Rotate: %v", err)
+		}
+	}
+	over.Store(true)
+	wg.Wait()
 }
